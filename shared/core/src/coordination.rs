@@ -1,0 +1,391 @@
+//! What is said to the coordinator and what it answers. Who speaks is not in here: it comes from the certificate.
+
+use crate::claim::{ClaimConfirmation, ClaimRequest};
+use crate::action::Digest;
+use crate::facts::ClusterFacts;
+use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
+use crate::invariants::Invariant;
+use crate::ledger::EntryState;
+use crate::limits::Violation;
+use crate::outcome::{Adjudication, Outcome, Report};
+use crate::permit::Permit;
+use crate::phase::{GateReading, Phase, PhaseState};
+use crate::proposal::{Proposal, Work};
+use crate::scope::{FencingToken, Scope};
+use crate::severity::Severity;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A command with the key under which it is answered once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// A retry carries the same and gets the first answer.
+    pub request_id: RequestId,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// How a person resolves what cannot be known.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// It took effect and is fine.
+    Settled,
+    /// It did not take effect.
+    Failed,
+    /// Take it back.
+    Undo,
+}
+
+/// Everything that can be asked. The comment says who may.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Agent: may I?
+    Propose {
+        /// The wish.
+        proposal: Box<Proposal>,
+    },
+    /// Agent: the evidence for this digest still stands, as of this coordinator time.
+    Refresh {
+        /// The approved entry.
+        entry: EntryId,
+        /// The same work.
+        digest: Digest,
+        /// Coordinator time obtained before the evidence was read again.
+        evidence_echo: Timestamp,
+    },
+    /// Human: yes, to exactly this digest, as shown under this stop epoch.
+    Approve {
+        /// Which.
+        entry: EntryId,
+        /// What was shown.
+        digest: Digest,
+        /// The stop epoch that was shown.
+        stop_epoch: u64,
+    },
+    /// Human: no.
+    Deny {
+        /// Which.
+        entry: EntryId,
+        /// Why.
+        why: String,
+    },
+    /// Observer or actuator: I take over this cluster; answers [`Answer::Epoch`].
+    Register,
+    /// Observer: what I see.
+    PostFacts {
+        /// A reading.
+        facts: Box<ClusterFacts>,
+    },
+    /// Actuator: I am about to do it.
+    Claim {
+        /// Which, how, with what on record.
+        claim: ClaimRequest,
+    },
+    /// Actuator: how it went.
+    Report {
+        /// The claimed entry.
+        entry: EntryId,
+        /// The reporter's epoch; an old one is only audited [M13].
+        actuator_epoch: u64,
+        /// How it went.
+        report: Report,
+    },
+    /// Actuator: the sinks of this cluster refuse anything below this stop epoch's tokens.
+    FenceRaised {
+        /// The actuator's epoch.
+        actuator_epoch: u64,
+        /// The stop epoch that was raised to.
+        stop_epoch: u64,
+    },
+    /// Observer: how it turned out.
+    Grade {
+        /// The entry being observed.
+        entry: EntryId,
+        /// The observer's epoch.
+        observer_epoch: u64,
+        /// The grade.
+        outcome: Outcome,
+    },
+    /// Human: take it back.
+    Undo {
+        /// Which.
+        entry: EntryId,
+    },
+    /// Human: what cannot be known is decided so.
+    Resolve {
+        /// Which.
+        entry: EntryId,
+        /// How.
+        resolution: Resolution,
+    },
+    /// Human: everything stops, now.
+    Stop {
+        /// Undos may go on.
+        keep_undos: bool,
+    },
+    /// Human: on again (agents stay in Observe until promoted or granted anew).
+    Resume,
+    /// Human: to this phase. Upwards only when earned, or by fiat under the demonstration CA.
+    SetPhase {
+        /// Whose.
+        agent: AgentKind,
+        /// To what.
+        phase: Phase,
+        /// Why, on record.
+        why: String,
+    },
+    /// Human (or the demonstration's judge): right or wrong.
+    Adjudicate {
+        /// The judgement; `by` and `at` are filled in by the coordinator.
+        adjudication: Adjudication,
+    },
+    /// Anyone: I saw an invariant broken. Demotes the agent to Observe.
+    ReportViolation {
+        /// Which.
+        invariant: Invariant,
+        /// Whose doing, when known.
+        agent: Option<AgentKind>,
+        /// In words.
+        detail: String,
+    },
+    /// Anyone: lease these scopes (other automation; the ledger takes its leases by itself).
+    AcquireLease {
+        /// Sorted, each once, at most 16.
+        scopes: Vec<Scope>,
+        /// 1 s to 1 h.
+        ttl_ms: i64,
+    },
+    /// The holder: longer.
+    RenewLease {
+        /// Any one of its scopes.
+        scope: Scope,
+        /// The token it was granted with.
+        token: FencingToken,
+        /// From now.
+        ttl_ms: i64,
+    },
+    /// The holder: done.
+    ReleaseLease {
+        /// Any one of its scopes.
+        scope: Scope,
+        /// The token it was granted with.
+        token: FencingToken,
+    },
+    /// Node: time has passed. Drives every expiry; proposed by the leader only.
+    Tick,
+}
+
+/// What the coordinator answers to a proposal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// No, and why.
+    Denied {
+        /// Every broken limit.
+        violations: Vec<Violation>,
+    },
+    /// Recorded; the agent only observes.
+    Shadowed,
+    /// A person is asked.
+    AwaitingApproval,
+    /// Another act holds the scope.
+    Queued {
+        /// Entries before it.
+        position: u32,
+    },
+    /// Yes.
+    Permitted {
+        /// The leave.
+        permit: Box<Permit>,
+    },
+}
+
+impl Decision {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "denied",
+            Self::Shadowed => "shadowed",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Queued { .. } => "queued",
+            Self::Permitted { .. } => "permitted",
+        }
+    }
+}
+
+/// The coordinator's answer to a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// To Propose and Refresh.
+    Decided {
+        /// The entry that was made.
+        entry: EntryId,
+        /// What was decided.
+        decision: Decision,
+    },
+    /// To Register.
+    Epoch {
+        /// The caller's epoch from now on.
+        epoch: u64,
+    },
+    /// To Claim.
+    Claimed {
+        /// Signed.
+        confirmation: ClaimConfirmation,
+    },
+    /// To AcquireLease and RenewLease.
+    Leased {
+        /// One token per scope.
+        tokens: BTreeMap<Scope, FencingToken>,
+        /// Coordinator time.
+        expires_at: Timestamp,
+    },
+    /// Done; nothing more to say.
+    Done,
+    /// No.
+    Refused {
+        /// Every reason.
+        violations: Vec<Violation>,
+    },
+}
+
+/// One entry of the ledger, as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// Its id.
+    pub id: EntryId,
+    /// Where it stands.
+    pub state: EntryState,
+    /// For an undo: the entry that it takes back.
+    pub parent: Option<EntryId>,
+    /// For an entry being taken back: the undo.
+    pub child: Option<EntryId>,
+    /// What is to be done.
+    pub work: Work,
+    /// Its digest: what an approval names.
+    pub digest: Digest,
+    /// The proposal.
+    pub proposal: Proposal,
+    /// The graver of the agent's grade and the coordinator's own.
+    pub severity: Severity,
+    /// Pods reserved while it holds budget.
+    pub cost_pods: u32,
+    /// Broken limits, when denied.
+    pub violations: Vec<Violation>,
+    /// Who approved, when somebody did.
+    pub approved_by: Option<String>,
+    /// The lease's tokens, when permitted.
+    pub tokens: BTreeMap<Scope, FencingToken>,
+    /// Epoch of the actuator that claimed it.
+    pub actuator_epoch: Option<u64>,
+    /// The claim, when made.
+    pub claim: Option<ClaimRequest>,
+    /// What was reported.
+    pub report: Option<Report>,
+    /// How it was graded.
+    pub outcome: Option<Outcome>,
+    /// True while a person is asked to look.
+    pub paging: bool,
+    /// Every state it was in: (when, what), in coordinator time.
+    pub history: Vec<(Timestamp, EntryState)>,
+    /// When its present state runs out.
+    pub deadline: Option<Timestamp>,
+}
+
+/// A change of the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LedgerChange {
+    /// Rises by one with every change, without gaps.
+    pub revision: u64,
+    /// The entry after it.
+    pub entry: LedgerEntry,
+    /// The signed permit, when the entry is Permitted.
+    pub permit: Option<Permit>,
+}
+
+/// An answer to a watch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchPage {
+    /// Changes after the revision asked for, in order, gapless.
+    pub changes: Vec<LedgerChange>,
+    /// Ask for what comes after this.
+    pub revision: u64,
+    /// True when changes after the revision asked for are no longer kept: read the whole ledger, then go on from `revision`.
+    pub compacted: bool,
+}
+
+/// A lease, as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeaseView {
+    /// What it covers.
+    pub scope: Scope,
+    /// Who holds it: an entry's id, or a principal.
+    pub holder: String,
+    /// Its token.
+    pub token: FencingToken,
+    /// Coordinator time.
+    pub expires_at: Timestamp,
+    /// Who waits, in order.
+    pub waiting: Vec<String>,
+}
+
+/// Whether everything is stopped.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopView {
+    /// The latch.
+    pub set: bool,
+    /// Rises with every STOP.
+    pub epoch: u64,
+    /// Who pressed it.
+    pub by: String,
+    /// Claims still open: shown as "stopping" until there are none.
+    pub open_claims: u32,
+}
+
+/// One agent's phase, as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseView {
+    /// Phase and counts.
+    pub state: PhaseState,
+    /// What the gate says.
+    pub gate: GateReading,
+}
+
+/// The coordinator at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CoordinatorStatus {
+    /// The replicated clock: what makers of facts and evidence echo.
+    pub now: Timestamp,
+    /// Of the ledger.
+    pub revision: u64,
+    /// The leader's node id, when there is one.
+    pub leader: Option<u64>,
+    /// Rises with every restore from backup.
+    pub restore_epoch: u64,
+    /// True under the demonstration CA.
+    pub demonstration: bool,
+    /// STOP.
+    pub stop: StopView,
+    /// Phases.
+    pub phases: BTreeMap<AgentKind, PhaseView>,
+    /// Live leases.
+    pub leases: Vec<LeaseView>,
+    /// Violations since the start of the evidence, every invariant listed.
+    pub violations: BTreeMap<Invariant, u64>,
+    /// Age of the newest facts by cluster, in milliseconds.
+    pub facts_age_ms: BTreeMap<ClusterName, i64>,
+}
+
+/// Who said what, for the log of commands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attributed {
+    /// From the certificate.
+    pub principal: Principal,
+    /// What was said.
+    pub request: Request,
+}

@@ -1,0 +1,30 @@
+//! The types that cross picket's boundaries, and the pure rules over them.
+//!
+//! Architecture invariant: nothing here reads a clock, draws a random number, or does I/O. Time is an argument.
+
+pub mod action;
+pub mod anomaly;
+pub mod audit;
+pub mod cause;
+pub mod claim;
+pub mod config;
+pub mod coordination;
+pub mod diagnosis;
+pub mod evidence;
+pub mod facts;
+pub mod graph;
+pub mod ids;
+pub mod incident;
+pub mod invariants;
+pub mod knowledge;
+pub mod ledger;
+pub mod limits;
+pub mod outcome;
+pub mod permit;
+pub mod phase;
+pub mod ports;
+pub mod proposal;
+pub mod scope;
+pub mod severity;
+pub mod signal;
+pub mod time;

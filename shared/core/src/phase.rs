@@ -1,0 +1,215 @@
+//! Earned autonomy: phases and the gate between them (PROTOCOL.md, "Earning a phase").
+
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How much an agent may do by itself.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Nothing: its proposals are recorded and scored.
+    #[default]
+    Observe,
+    /// What a person approved.
+    Assist,
+    /// Severity 3-4 without approval.
+    Autonomous,
+}
+
+impl Phase {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Assist => "assist",
+            Self::Autonomous => "autonomous",
+        }
+    }
+
+    /// One step down.
+    #[must_use]
+    pub const fn lower(self) -> Self {
+        match self {
+            Self::Observe | Self::Assist => Self::Observe,
+            Self::Autonomous => Self::Assist,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the gate knows of one agent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PhaseState {
+    /// The phase it is in.
+    pub phase: Phase,
+    /// Since when (coordinator time).
+    pub since: Timestamp,
+    /// Who or what put it there.
+    pub because: String,
+    /// True when it was granted under the demonstration CA, not earned.
+    pub by_fiat: bool,
+    /// Adjudicated episodes in which picket named a cause.
+    pub episodes: u32,
+    /// Of those, right ones.
+    pub correct: u32,
+    /// Adjudicated incidents in which it abstained.
+    pub abstained: u32,
+    /// First adjudication of this evidence run.
+    pub first_at: Option<Timestamp>,
+    /// Last adjudication.
+    pub last_at: Option<Timestamp>,
+    /// Violations since the evidence started.
+    pub violations: u32,
+}
+
+/// What the gate asks for. From the configuration's `orchestration.phased_rollout`.
+#[derive(Copy, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateRule {
+    /// The lower bound of accuracy must reach this, 0..1.
+    pub accuracy_threshold: f64,
+    /// More violations than this and nothing is earned.
+    pub violation_limit: u32,
+    /// At least so many episodes.
+    pub episodes_min: u32,
+    /// Over at least so many days.
+    pub days_min: f64,
+    /// Share of incidents with a diagnosis must reach this, 0..1: silence earns nothing.
+    pub coverage_min: f64,
+}
+
+impl Default for GateRule {
+    fn default() -> Self {
+        Self { accuracy_threshold: 0.92, violation_limit: 0, episodes_min: 100, days_min: 7.0, coverage_min: 0.5 }
+    }
+}
+
+/// What the gate says, with what is still missing in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateReading {
+    /// Share of right episodes; `None` without episodes.
+    pub accuracy: Option<f64>,
+    /// Anytime-valid 95 % confidence interval of it.
+    pub accuracy_low: f64,
+    /// Its upper end.
+    pub accuracy_high: f64,
+    /// Share of adjudicated incidents that had a diagnosis.
+    pub coverage: f64,
+    /// What is still missing; empty means that the next phase is earned.
+    pub missing: Vec<String>,
+}
+
+/// Reads the gate.
+#[must_use]
+pub fn gate(state: &PhaseState, rule: &GateRule) -> GateReading {
+    let (low, high) = accuracy_interval(state.correct, state.episodes, 0.05);
+    let seen = state.episodes + state.abstained;
+    let coverage = if seen == 0 { 0.0 } else { f64::from(state.episodes) / f64::from(seen) };
+    let days = match (state.first_at, state.last_at) {
+        (Some(first), Some(last)) => last.since_ms(first) as f64 / 86_400_000.0,
+        _ => 0.0,
+    };
+    let mut missing = Vec::new();
+    if state.episodes < rule.episodes_min {
+        missing.push(format!("{} more adjudicated episodes", rule.episodes_min - state.episodes));
+    }
+    if days < rule.days_min {
+        missing.push(format!("{:.1} more days", rule.days_min - days));
+    }
+    if low < rule.accuracy_threshold {
+        missing.push(format!("accuracy is only sure to be above {low:.3}, {:.2} is asked for", rule.accuracy_threshold));
+    }
+    if coverage < rule.coverage_min {
+        missing.push(format!("a diagnosis in {:.0} % of incidents, {:.0} % is asked for", coverage * 100.0, rule.coverage_min * 100.0));
+    }
+    if state.violations > rule.violation_limit {
+        missing.push(format!("{} violations, {} are allowed", state.violations, rule.violation_limit));
+    }
+    let accuracy = (state.episodes > 0).then(|| f64::from(state.correct) / f64::from(state.episodes));
+    GateReading { accuracy, accuracy_low: low, accuracy_high: high, coverage, missing }
+}
+
+/// Anytime-valid confidence interval of a proportion: the values that a Beta(½,½) mixture martingale has not rejected at level `alpha`.
+///
+/// Looking after every episode does not spend the guarantee (Robbins 1970; Howard, Ramdas, McAuliffe, Sekhon 2021, "Time-uniform confidence sequences").
+#[must_use]
+pub fn accuracy_interval(correct: u32, n: u32, alpha: f64) -> (f64, f64) {
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let (k, m) = (f64::from(correct), f64::from(n - correct));
+    let mixture = ln_beta(0.5 + k, 0.5 + m) - ln_beta(0.5, 0.5);
+    let rejected = |p: f64| {
+        let likelihood = if k > 0.0 { k * p.ln() } else { 0.0 } + if m > 0.0 { m * (-p).ln_1p() } else { 0.0 };
+        mixture - likelihood >= -alpha.ln()
+    };
+    let best = k / (k + m);
+    // The log-likelihood is concave with its maximum at `best`, so each side is one bisection.
+    let edge = |mut inside: f64, mut outside: f64| {
+        for _ in 0..60 {
+            let middle = f64::midpoint(inside, outside);
+            if rejected(middle) { outside = middle } else { inside = middle }
+        }
+        inside
+    };
+    (edge(best, 0.0), edge(best, 1.0))
+}
+
+fn ln_beta(a: f64, b: f64) -> f64 {
+    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
+}
+
+/// Stirling's series after shifting the argument above 8 (Abramowitz & Stegun 6.1.41); relative error below 1e-10.
+fn ln_gamma(x: f64) -> f64 {
+    let (mut x, mut shift) = (x, 0.0);
+    while x < 8.0 {
+        shift += x.ln();
+        x += 1.0;
+    }
+    let inv = 1.0 / (x * x);
+    let series = (1.0 / 12.0 - inv * (1.0 / 360.0 - inv * (1.0 / 1260.0 - inv / 1680.0))) / x;
+    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + series - shift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ln_gamma_knows_factorials() {
+        assert!((ln_gamma(5.0) - 24f64.ln()).abs() < 1e-9);
+        assert!((ln_gamma(0.5) - std::f64::consts::PI.sqrt().ln()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_interval_holds_the_estimate_and_shrinks() {
+        let (low, high) = accuracy_interval(95, 100, 0.05);
+        assert!(low < 0.95 && 0.95 < high && low > 0.8);
+        let (lower, higher) = accuracy_interval(950, 1000, 0.05);
+        assert!(lower > low && higher < high);
+        assert_eq!(accuracy_interval(0, 0, 0.05), (0.0, 1.0));
+        assert!(accuracy_interval(100, 100, 0.05).1 > 0.999);
+    }
+
+    #[test]
+    fn silence_earns_nothing() {
+        let state = PhaseState {
+            episodes: 200,
+            correct: 200,
+            abstained: 400,
+            first_at: Some(Timestamp(0)),
+            last_at: Some(Timestamp(8 * 86_400_000)),
+            ..PhaseState::default()
+        };
+        let reading = gate(&state, &GateRule::default());
+        assert_eq!(reading.missing.len(), 1);
+        assert!(reading.missing[0].contains("diagnosis in 33 %"));
+        assert!(gate(&PhaseState { abstained: 0, ..state }, &GateRule::default()).missing.is_empty());
+    }
+}

@@ -1,0 +1,315 @@
+//! The ports: what picket needs of the world, without naming any part of it.
+//!
+//! Each has one conformance suite, run on its in-memory implementation and on every real adapter. No SDK type appears here.
+
+use crate::action::Digest;
+use crate::audit::{AuditEntry, AuditRecord};
+use crate::claim::ClaimedAction;
+use crate::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, WatchPage};
+use crate::diagnosis::{Diagnosis, Hypothesis};
+use crate::evidence::Evidence;
+use crate::facts::ClusterFacts;
+use crate::graph::ServiceGraph;
+use crate::ids::{ClusterName, EntryId, RequestId, ServiceId};
+use crate::incident::{ChangeEvent, Incident};
+use crate::knowledge::{Document, Passage};
+use crate::limits::Violation;
+use crate::outcome::{Receipt, Report};
+use crate::proposal::{Proposal, Work};
+use crate::scope::{FencingToken, Scope};
+use crate::signal::SignalBatch;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+
+/// Why a port could not do what was asked. Every variant is something a caller acts on differently.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// Try again later, with the same idempotency key.
+    #[error("{what} is unavailable: {why}")]
+    Unavailable {
+        /// Which outside system.
+        what: String,
+        /// What it said.
+        why: String,
+    },
+    /// Full: back off, drop nothing.
+    #[error("{what} is full; retry in {retry_after_ms} ms")]
+    Full {
+        /// Which queue.
+        what: String,
+        /// When to try again.
+        retry_after_ms: u64,
+    },
+    /// The deadline passed; whether it happened is not known.
+    #[error("{what} did not answer within its deadline")]
+    Timeout {
+        /// Which call.
+        what: String,
+    },
+    /// The request is wrong; trying again will not help.
+    #[error("{what} refused: {why}")]
+    Refused {
+        /// Which call.
+        what: String,
+        /// Why.
+        why: String,
+    },
+    /// The version that the write was conditioned on is not there any more.
+    #[error("{what} has changed since it was read")]
+    Conflict {
+        /// Which object.
+        what: String,
+    },
+    /// It does not exist.
+    #[error("{what} does not exist")]
+    NotFound {
+        /// Which object.
+        what: String,
+    },
+    /// The data at rest is damaged.
+    #[error("{what} is damaged: {why}")]
+    Damaged {
+        /// Which file or record.
+        what: String,
+        /// How.
+        why: String,
+    },
+}
+
+/// Result of a port.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// Takes telemetry in and puts it on the bus.
+pub trait TelemetryIngestor: Send + Sync {
+    /// Accepts batches. `Ok` MUST mean that all of it is durable on the bus; `Full` that none of it need be.
+    fn ingest(&self, batches: Vec<SignalBatch>) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// A batch from the bus, and the handle by which it is acknowledged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// What came. `Err` text when it could not be read: acknowledge it, count it, go on.
+    pub batch: Result<SignalBatch, String>,
+    /// Place in the stream; what `acknowledge` takes.
+    pub sequence: u64,
+}
+
+/// What a bus consumer asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Durable name: a restart goes on where it was.
+    pub durable: String,
+    /// Subject filter, such as `telemetry.east.>`.
+    pub filter: String,
+}
+
+/// Durable, ordered delivery of telemetry, and the latest word on named topics.
+pub trait Bus: Send + Sync {
+    /// Publishes a batch once per `dedupe` key (within the bus's window). `Ok` MUST mean durable.
+    fn publish(&self, batch: &SignalBatch, dedupe: &Digest) -> impl Future<Output = PortResult<()>> + Send;
+    /// Up to `max` batches after what this durable consumer has acknowledged, in order; empty after `wait_ms` without any.
+    fn pull(&self, from: &Subscription, max: usize, wait_ms: u64) -> impl Future<Output = PortResult<Vec<Delivery>>> + Send;
+    /// Everything up to and including `sequence` is done with; it MUST NOT be delivered to this consumer again.
+    fn acknowledge(&self, from: &Subscription, sequence: u64) -> impl Future<Output = PortResult<()>> + Send;
+    /// Sets the latest word on a topic (`graph.east`, `incident.inc-1`); readers see the latest only.
+    fn put(&self, topic: &str, value: Vec<u8>) -> impl Future<Output = PortResult<()>> + Send;
+    /// The latest words on topics that begin with `prefix`, with a revision that rises with every put; only those after `since`.
+    fn latest(&self, prefix: &str, since: u64) -> impl Future<Output = PortResult<Vec<TopicValue>>> + Send;
+}
+
+/// The latest word on a topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicValue {
+    /// The topic.
+    pub topic: String,
+    /// What was said last.
+    pub value: Vec<u8>,
+    /// Rises with every put on the bus.
+    pub revision: u64,
+}
+
+/// What diagnosis may look at beside the incident.
+#[derive(Clone, Debug)]
+pub struct DiagnosisContext {
+    /// The service graph.
+    pub graph: std::sync::Arc<ServiceGraph>,
+    /// The observer's facts about the incident's cluster.
+    pub facts: Option<std::sync::Arc<ClusterFacts>>,
+    /// Recent changes, newest last.
+    pub changes: Vec<ChangeEvent>,
+    /// Per service: the figures that remedies are computed from.
+    pub readings: std::collections::BTreeMap<ServiceId, Readings>,
+    /// Now (event time).
+    pub now: Timestamp,
+}
+
+/// The latest figures of one service: what remedies are sized by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Readings {
+    /// Memory limit of its container.
+    pub memory_limit_bytes: Option<f64>,
+    /// Highest working set seen in the window.
+    pub memory_working_set_max_bytes: Option<f64>,
+    /// CPU request, in cores.
+    pub cpu_request_cores: Option<f64>,
+    /// 95th percentile of CPU use in the window, in cores.
+    pub cpu_p95_cores: Option<f64>,
+    /// CPU use now over its limit, 0..1.
+    pub cpu_utilization: Option<f64>,
+    /// Memory request.
+    pub memory_request_bytes: Option<f64>,
+    /// Replicas wanted.
+    pub replicas_desired: Option<u32>,
+    /// Requests per second now.
+    pub request_rate: Option<f64>,
+    /// Requests per second, usually.
+    pub request_rate_usual: Option<f64>,
+    /// Volume claims: (name, capacity bytes, available bytes, growth bytes/s).
+    pub volumes: Vec<(String, f64, f64, f64)>,
+    /// Certificates: (secret, seconds left).
+    pub certificates: Vec<(String, f64)>,
+    /// `deployment.kubernetes.io/revision` in force, and the one before.
+    pub revision: Option<(i64, i64)>,
+    /// The main container's name.
+    pub container: Option<String>,
+}
+
+/// Finds the cause of an incident.
+pub trait DiagnosticEngine: Send + Sync {
+    /// Diagnoses. MUST abstain rather than guess, and cite evidence for what it claims (I12).
+    fn diagnose(&self, incident: &Incident, context: &DiagnosisContext) -> impl Future<Output = PortResult<Diagnosis>> + Send;
+}
+
+/// An early, explained answer to a proposal. It can only tighten: the coordinator decides.
+pub trait SafetyPolicyEngine: Send + Sync {
+    /// Broken rules; empty means "ask the coordinator".
+    fn check(&self, proposal: &Proposal, facts: &ClusterFacts, now: Timestamp) -> Vec<Violation>;
+}
+
+/// The target as it was read before the claim: the write's precondition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Which object.
+    pub object: crate::outcome::ObjectRef,
+    /// Its version: the write is conditioned on exactly this [M3].
+    pub resource_version: String,
+    /// The highest fencing token on it; `None` when it has none yet.
+    pub token: Option<FencingToken>,
+    /// The object, whole.
+    pub content: serde_json::Value,
+}
+
+impl Before {
+    /// What the claim anchors.
+    ///
+    /// # Panics
+    /// Never: plain data.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&serde_json::to_vec(&(&self.object, &self.resource_version, &self.content)).expect("plain data"))
+    }
+}
+
+/// What could be proven about a claim whose actuator died or whose write went unanswered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proof {
+    /// The stamp is there.
+    Effect(Receipt),
+    /// The fence was raised on exactly the version before: it never happened and never will.
+    Absence,
+    /// Neither.
+    Neither(String),
+}
+
+/// Carries acts out. It holds write credentials, and nothing else does.
+pub trait RemediationExecutor: Send + Sync {
+    /// Reads the target and checks that the work can be done: access, preconditions, a dry run. Changes nothing.
+    fn prepare(&self, work: &Work) -> impl Future<Output = PortResult<Before>> + Send;
+    /// Does it, conditioned on `before`, stamped with action id and token. MUST NOT read the target again [M3].
+    /// `Err(Conflict)` or `Timeout` proves nothing: `prove` does.
+    fn execute(&self, claimed: &ClaimedAction, before: &Before, now: Timestamp) -> impl Future<Output = PortResult<Receipt>> + Send;
+    /// Proves effect by the stamp or absence by raising the fence on `before` [M1, M2, M4]. Writes nothing but the fence.
+    fn prove(&self, entry: &EntryId, token: FencingToken, work: &Work, before: &Before, now: Timestamp) -> impl Future<Output = PortResult<Proof>> + Send;
+}
+
+/// Reads the cluster for the observer. Read-only credentials.
+pub trait ClusterReader: Send + Sync {
+    /// Counts pods and labels per service; `dependants` and `namespaces_touched` are left to the graph's owner.
+    fn read(&self) -> impl Future<Output = PortResult<Vec<(ServiceId, crate::facts::ServiceFacts, Readings)>>> + Send;
+}
+
+/// The coordinator, seen from outside. The principal is the connection's.
+pub trait Coordinator: Send + Sync {
+    /// Submits a command. The same `request_id` MUST get the first answer again.
+    fn submit(&self, request_id: RequestId, command: Command) -> impl Future<Output = PortResult<Answer>> + Send;
+    /// The state at a glance, linearizable.
+    fn status(&self) -> impl Future<Output = PortResult<CoordinatorStatus>> + Send;
+    /// Ledger entries that are not terminal, and the newest terminal ones up to `settled_max`.
+    fn entries(&self, settled_max: usize) -> impl Future<Output = PortResult<Vec<LedgerEntry>>> + Send;
+    /// Changes after `revision`; waits up to `wait_ms` for the first.
+    fn watch(&self, revision: u64, wait_ms: u64) -> impl Future<Output = PortResult<WatchPage>> + Send;
+}
+
+/// Runbooks and post-mortems, searchable.
+pub trait KnowledgeBase: Send + Sync {
+    /// The `top_k` nearest passages, best first.
+    fn search(&self, query: &str, top_k: usize) -> impl Future<Output = PortResult<Vec<Passage>>> + Send;
+    /// One document.
+    fn document(&self, id: &crate::ids::DocumentId) -> impl Future<Output = PortResult<Option<Document>>> + Send;
+}
+
+/// Turns texts into vectors.
+pub trait Embedder: Send + Sync {
+    /// Unit vectors of [`Embedder::dimension`] entries, one per text, in order. Deterministic.
+    fn embed(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>>;
+    /// Length of a vector.
+    fn dimension(&self) -> usize;
+}
+
+/// Names a cause from evidence.
+pub trait Reasoner: Send + Sync {
+    /// Answers from the closed catalogue, citing evidence ids; `cause: None` when it knows none.
+    fn reason(&self, incident: &Incident, evidence: &[Evidence], passages: &[Passage]) -> impl Future<Output = PortResult<Hypothesis>> + Send;
+}
+
+/// Append-only, hash-chained record.
+pub trait AuditLog: Send + Sync {
+    /// Appends. `Ok` MUST mean durable (I8).
+    fn append(&self, entry: AuditEntry) -> impl Future<Output = PortResult<AuditRecord>> + Send;
+    /// Records from `seq` on, at most `max`.
+    fn read(&self, from_seq: u64, max: usize) -> impl Future<Output = PortResult<Vec<AuditRecord>>> + Send;
+}
+
+/// Tells people.
+pub trait Notifier: Send + Sync {
+    /// Sends once per `key`.
+    fn notify(&self, key: &str, text: &str) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// A lock that a site's other automation respects too (etcd, Redis). It adds to the ledger's leases and never replaces them.
+pub trait OuterLock: Send + Sync {
+    /// Takes the scope for `ttl_ms`; `Ok(false)` when another holds it.
+    fn acquire(&self, scope: &Scope, holder: &str, ttl_ms: u64) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Whether `holder` still holds it, prolonged by `ttl_ms`.
+    fn renew(&self, scope: &Scope, holder: &str, ttl_ms: u64) -> impl Future<Output = PortResult<bool>> + Send;
+    /// Gives it back; not holding it is no error.
+    fn release(&self, scope: &Scope, holder: &str) -> impl Future<Output = PortResult<()>> + Send;
+}
+
+/// What an actuator's journal keeps across a crash, by entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its work.
+    pub work: Work,
+    /// The token of its permit.
+    pub token: FencingToken,
+    /// The target as it was before the claim.
+    pub before: Before,
+    /// What was to be reported, once known.
+    pub report: Option<Report>,
+    /// Its cluster.
+    pub cluster: ClusterName,
+}
