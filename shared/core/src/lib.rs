@@ -15,6 +15,7 @@ pub mod facts;
 pub mod graph;
 pub mod ids;
 pub mod incident;
+pub mod incident_record;
 pub mod invariants;
 pub mod knowledge;
 pub mod ledger;
