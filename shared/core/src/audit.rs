@@ -107,7 +107,13 @@ mod tests {
         let mut prev = genesis();
         (1..=n)
             .map(|seq| {
-                let entry = AuditEntry { at: Timestamp(seq as i64), actor: "a".into(), kind: "k".into(), subject: "s".into(), detail: serde_json::json!({ "n": seq }) };
+                let entry = AuditEntry {
+                    at: Timestamp(seq as i64),
+                    actor: "a".into(),
+                    kind: "k".into(),
+                    subject: "s".into(),
+                    detail: serde_json::json!({ "n": seq }),
+                };
                 let record = AuditRecord::link(seq, prev.clone(), entry);
                 prev = record.hash.clone();
                 record

@@ -144,7 +144,8 @@ mod tests {
     use crate::scope::Scope;
 
     fn permit(key: &SigningKey) -> Permit {
-        let work = Work::Do { action: Action { service: ServiceId::new("east", "shop", "cart"), remediation: Remediation::RolloutRestart } };
+        let work =
+            Work::Do { action: Action { service: ServiceId::new("east", "shop", "cart"), remediation: Remediation::RolloutRestart } };
         let scope = Scope::of(&work.action().service);
         Permit::sign(
             PermitBody {
@@ -189,7 +190,8 @@ mod tests {
         changed.body.reserved_pods = 0;
         assert!(ClaimedAction::confirm(&changed, &good, 2, &key.verifying_key()).is_err(), "changed after signing");
         let mut swapped = permit.body.clone();
-        swapped.work = Work::Do { action: Action { service: ServiceId::new("east", "shop", "pay"), remediation: Remediation::RolloutRestart } };
+        swapped.work =
+            Work::Do { action: Action { service: ServiceId::new("east", "shop", "pay"), remediation: Remediation::RolloutRestart } };
         let swapped = Permit::sign(swapped, &key);
         assert_eq!(swapped.verify(&key.verifying_key()), Err(SignatureError::Digest));
     }

@@ -1,7 +1,7 @@
 //! What is said to the coordinator and what it answers. Who speaks is not in here: it comes from the certificate.
 
-use crate::claim::{ClaimConfirmation, ClaimRequest};
 use crate::action::Digest;
+use crate::claim::{ClaimConfirmation, ClaimRequest};
 use crate::facts::ClusterFacts;
 use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
 use crate::invariants::Invariant;

@@ -184,7 +184,12 @@ impl ServiceGraph {
         let mut calls: Vec<_> = self
             .graph
             .edge_references()
-            .map(|e| Call { caller: self.graph[e.source()].clone(), callee: self.graph[e.target()].clone(), last_seen: e.weight().0, count: e.weight().1 })
+            .map(|e| Call {
+                caller: self.graph[e.source()].clone(),
+                callee: self.graph[e.target()].clone(),
+                last_seen: e.weight().0,
+                count: e.weight().1,
+            })
             .collect();
         calls.sort_unstable_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
         GraphSnapshot { version: self.version, services: self.index.keys().cloned().collect(), calls }

@@ -149,16 +149,32 @@ impl fmt::Display for Principal {
     }
 }
 
+impl Principal {
+    /// The name of its certificate's and key's files, without extension: `agent-sre`. Different principals have different names.
+    #[must_use]
+    pub fn file_stem(&self) -> String {
+        let name = self.to_string();
+        let mut stem = String::with_capacity(name.len());
+        for byte in name.replacen(':', "-", 1).bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' => stem.push(char::from(byte)),
+                _ => stem.push_str(&format!("_{byte:02x}")),
+            }
+        }
+        stem
+    }
+}
+
 impl std::str::FromStr for Principal {
     type Err = String;
 
     /// Reads what `Display` writes: the common name of a picket certificate.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown = || format!("`{text}` names no principal (agent:sre, observer:CLUSTER, actuator:CLUSTER, human:NAME, node:N, dashboard, gateway)");
+        let unknown = || {
+            format!("`{text}` names no principal (agent:sre, observer:CLUSTER, actuator:CLUSTER, human:NAME, node:N, dashboard, gateway)")
+        };
         match text.split_once(':') {
-            Some(("agent", kind)) => {
-                AgentKind::ALL.into_iter().find(|k| k.as_str() == kind).map(Self::Agent).ok_or_else(unknown)
-            }
+            Some(("agent", kind)) => AgentKind::ALL.into_iter().find(|k| k.as_str() == kind).map(Self::Agent).ok_or_else(unknown),
             Some(("observer", cluster)) if !cluster.is_empty() => Ok(Self::Observer(cluster.into())),
             Some(("actuator", cluster)) if !cluster.is_empty() => Ok(Self::Actuator(cluster.into())),
             Some(("human", name)) if !name.is_empty() => Ok(Self::Human(name.to_owned())),
@@ -189,6 +205,13 @@ mod tests {
         }
         assert!("agent:root".parse::<Principal>().is_err());
         assert!("human:".parse::<Principal>().is_err());
+    }
+
+    #[test]
+    fn a_principals_file_name_is_safe_and_its_own() {
+        assert_eq!(Principal::Agent(AgentKind::Sre).file_stem(), "agent-sre");
+        assert_eq!(Principal::Human("../a".into()).file_stem(), "human-.._2fa");
+        assert_ne!(Principal::Human("a/b".into()).file_stem(), Principal::Human("a_2fb".into()).file_stem());
     }
 
     #[test]

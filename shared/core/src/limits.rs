@@ -129,7 +129,10 @@ impl Violation {
 pub fn cost_pods(action: &Action, facts: &ServiceFacts) -> u32 {
     let quarter = facts.desired.max(facts.total).div_ceil(4).max(1);
     match &action.remediation {
-        Remediation::RolloutRestart | Remediation::Rollback { .. } | Remediation::SetMemoryLimit { .. } | Remediation::SetResources { .. } => quarter,
+        Remediation::RolloutRestart
+        | Remediation::Rollback { .. }
+        | Remediation::SetMemoryLimit { .. }
+        | Remediation::SetResources { .. } => quarter,
         Remediation::Scale { replicas, .. } => facts.total.max(facts.desired).saturating_sub(*replicas),
         Remediation::ExpandVolume { .. } | Remediation::RenewCertificate { .. } => 0,
         Remediation::Quarantine => facts.total,
@@ -222,7 +225,11 @@ pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -
     if let Remediation::Scale { replicas: 0, .. } = action.remediation
         && !known.dependants.is_empty()
     {
-        broken.push(Violation::new(LimitRule::ReplicaFloor, None, format!("{service} has {} dependants and may not go to zero", known.dependants.len())));
+        broken.push(Violation::new(
+            LimitRule::ReplicaFloor,
+            None,
+            format!("{service} has {} dependants and may not go to zero", known.dependants.len()),
+        ));
     }
     broken
 }
@@ -245,7 +252,8 @@ pub fn check_confidence(rules: &LimitRules, kind: RemediationKind, confidence: f
         return Some(Violation::new(LimitRule::Malformed, None, format!("confidence {confidence} is not a number between 0 and 1")));
     }
     let needed = if kind.reversibility() == Reversibility::None { rules.min_confidence_irreversible } else { rules.min_confidence };
-    (confidence < needed).then(|| Violation::new(LimitRule::Confidence, None, format!("confidence {confidence:.2} is below {needed:.2}, asked for {kind}")))
+    (confidence < needed)
+        .then(|| Violation::new(LimitRule::Confidence, None, format!("confidence {confidence:.2} is below {needed:.2}, asked for {kind}")))
 }
 
 /// I11: ages in coordinator time.
@@ -320,7 +328,16 @@ mod tests {
         let facts = cluster(20, 10);
         let busy = Reserved { services: vec![ServiceId::new("c", "n", "s1"), ServiceId::new("c", "n", "s2")], ..Reserved::default() };
         assert_eq!(check_budget(&LimitRules::default(), &facts, &restart("s0"), 1, &busy)[0].rule, LimitRule::ServiceShare);
-        assert!(check_budget(&LimitRules::default(), &facts, &restart("s1"), 1, &Reserved { services: vec![ServiceId::new("c", "n", "s1")], ..Reserved::default() }).is_empty());
+        assert!(
+            check_budget(
+                &LimitRules::default(),
+                &facts,
+                &restart("s1"),
+                1,
+                &Reserved { services: vec![ServiceId::new("c", "n", "s1")], ..Reserved::default() }
+            )
+            .is_empty()
+        );
     }
 
     #[test]

@@ -230,7 +230,14 @@ pub trait RemediationExecutor: Send + Sync {
     /// `Err(Conflict)` or `Timeout` proves nothing: `prove` does.
     fn execute(&self, claimed: &ClaimedAction, before: &Before, now: Timestamp) -> impl Future<Output = PortResult<Receipt>> + Send;
     /// Proves effect by the stamp or absence by raising the fence on `before` [M1, M2, M4]. Writes nothing but the fence.
-    fn prove(&self, entry: &EntryId, token: FencingToken, work: &Work, before: &Before, now: Timestamp) -> impl Future<Output = PortResult<Proof>> + Send;
+    fn prove(
+        &self,
+        entry: &EntryId,
+        token: FencingToken,
+        work: &Work,
+        before: &Before,
+        now: Timestamp,
+    ) -> impl Future<Output = PortResult<Proof>> + Send;
 }
 
 /// Reads the cluster for the observer. Read-only credentials.
@@ -270,7 +277,12 @@ pub trait Embedder: Send + Sync {
 /// Names a cause from evidence.
 pub trait Reasoner: Send + Sync {
     /// Answers from the closed catalogue, citing evidence ids; `cause: None` when it knows none.
-    fn reason(&self, incident: &Incident, evidence: &[Evidence], passages: &[Passage]) -> impl Future<Output = PortResult<Hypothesis>> + Send;
+    fn reason(
+        &self,
+        incident: &Incident,
+        evidence: &[Evidence],
+        passages: &[Passage],
+    ) -> impl Future<Output = PortResult<Hypothesis>> + Send;
 }
 
 /// Append-only, hash-chained record.

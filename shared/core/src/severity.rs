@@ -92,7 +92,8 @@ pub const fn has_impact(symptom: Symptom) -> bool {
 pub fn severity(symptoms: &[Symptom], services_degraded: usize, facts: Option<&ServiceFacts>) -> Severity {
     let impact = symptoms.iter().copied().any(has_impact);
     let tier = facts.map_or(1, |f| f.tier);
-    let down = facts.is_some_and(|f| (f.total > 0 && f.ready == 0) || (f.error_budget_burn.is_finite() && f.error_budget_burn >= BURN_DOWN));
+    let down =
+        facts.is_some_and(|f| (f.total > 0 && f.ready == 0) || (f.error_budget_burn.is_finite() && f.error_budget_burn >= BURN_DOWN));
     if !impact && !down {
         return Severity::Four;
     }

@@ -293,7 +293,8 @@ mod tests {
 
     #[test]
     fn subject_tokens_are_cleaned() {
-        let batch = SignalBatch { cluster: "a.b>".into(), namespace: "shop *".into(), kind: SignalKind::Logs, replay: false, signals: vec![] };
+        let batch =
+            SignalBatch { cluster: "a.b>".into(), namespace: "shop *".into(), kind: SignalKind::Logs, replay: false, signals: vec![] };
         assert_eq!(batch.subject(), "telemetry.a_b_.shop__.logs");
         assert_eq!(clean_token(""), "_");
     }

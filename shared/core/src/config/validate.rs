@@ -1,0 +1,192 @@
+//! What a configuration may say: values that contradict an invariant are refused with the reason.
+
+use super::Config;
+use std::fmt;
+
+/// One thing wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Path of the key: `safety.policies.max_fleet_restart_ratio`.
+    pub key: String,
+    /// Why it is refused.
+    pub why: String,
+}
+
+impl Problem {
+    pub(super) fn new(key: &str, why: impl Into<String>) -> Self {
+        Self { key: key.to_owned(), why: why.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.why)
+    }
+}
+
+/// Largest share of a fleet that a file may put at risk: above it a rolling change is an outage (issue 5 adds a signed-off bound).
+const RATIO_MAX: f64 = 0.25;
+
+impl Config {
+    /// Everything that contradicts an invariant or a bound; empty when the configuration may be used.
+    #[must_use]
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut must = |holds: bool, key: &str, why: &str| {
+            if !holds {
+                found.push(Problem::new(key, why));
+            }
+        };
+        let ratio = |value: f64, low: f64, high: f64| value.is_finite() && value >= low && value <= high;
+        let detection = &self.detection;
+        must(detection.baseline_window.ms() >= 60_000, "detection.baseline_window", "shorter than 1m: no baseline can be learned");
+        must(ratio(detection.anomaly_threshold_sigma, 1.0, 20.0), "detection.anomaly_threshold_sigma", "must be between 1 and 20");
+        must(
+            ratio(detection.isolation_forest_contamination, 0.0001, 0.5),
+            "detection.isolation_forest_contamination",
+            "must be between 0.0001 and 0.5",
+        );
+        must(
+            (1..=100).contains(&detection.correlation_engine.max_incidents_per_service),
+            "detection.correlation_engine.max_incidents_per_service",
+            "must be between 1 and 100",
+        );
+        must(
+            (1000..=3_600_000).contains(&detection.correlation_engine.deduplication_window.ms()),
+            "detection.correlation_engine.deduplication_window",
+            "must be between 1s and 1h",
+        );
+        must((1..=50).contains(&self.diagnostics.rag.top_k_retrieval), "diagnostics.rag.top_k_retrieval", "must be between 1 and 50");
+        must(
+            ratio(self.diagnostics.validation.min_confidence_score, 0.5, 1.0),
+            "diagnostics.validation.min_confidence_score",
+            "must be between 0.5 and 1: below an even chance picket would guess",
+        );
+        let policies = &self.safety.policies;
+        must(
+            policies.max_fleet_restart_ratio.is_finite()
+                && policies.max_fleet_restart_ratio > 0.0
+                && policies.max_fleet_restart_ratio <= RATIO_MAX,
+            "safety.policies.max_fleet_restart_ratio",
+            "must be above 0 and at most 0.25 (I4)",
+        );
+        must(
+            (1..=1440).contains(&policies.cooldown_window_minutes),
+            "safety.policies.cooldown_window_minutes",
+            "must be between 1 and 1440 (I5)",
+        );
+        must(self.safety.remediation.idempotency, "safety.remediation.idempotency", "must be true: nothing may happen twice (I6)");
+        must(
+            self.safety.remediation.auto_rollback_on_degradation,
+            "safety.remediation.auto_rollback_on_degradation",
+            "must be true: what regressed is undone (I10)",
+        );
+        must(
+            self.safety.remediation.post_action_monitor_window.ms() >= 10_000,
+            "safety.remediation.post_action_monitor_window",
+            "shorter than 10s: no outcome can be seen (I10)",
+        );
+        let rollout = &self.orchestration.phased_rollout;
+        must(
+            ratio(rollout.accuracy_threshold, 0.5, 0.999),
+            "orchestration.phased_rollout.accuracy_threshold",
+            "must be between 0.5 and 0.999",
+        );
+        must(
+            rollout.violation_limit == 0,
+            "orchestration.phased_rollout.violation_limit",
+            "must be 0: autonomy is earned with zero violations",
+        );
+        let approval = &self.orchestration.chatops.approval_required_for_severity;
+        must(
+            approval.contains(&1) && approval.contains(&2),
+            "orchestration.chatops.approval_required_for_severity",
+            "must hold 1 and 2: these never go without a person (I7)",
+        );
+        must(approval.iter().all(|s| (1..=4).contains(s)), "orchestration.chatops.approval_required_for_severity", "severities are 1 to 4");
+        let ttl_s = self.orchestration.distributed_locks.ttl_seconds;
+        must((1..=3600).contains(&ttl_s), "orchestration.distributed_locks.ttl_seconds", "must be between 1 and 3600");
+        must((1024..=256 << 20).contains(&self.gateway.body_max_bytes), "gateway.body_max_bytes", "must be between 1 KiB and 256 MiB");
+        must((1..=1_000_000).contains(&self.gateway.buffer_batches_max), "gateway.buffer_batches_max", "must be between 1 and 1000000");
+        self.timing.check(i64::from(ttl_s) * 1000, &mut found);
+        found
+    }
+
+    /// Settings that are understood but whose provider is not built yet: refused by name where a role would need it.
+    #[must_use]
+    pub fn not_built(&self) -> Vec<Problem> {
+        use super::{Compression, GitOps, LockProvider, ReasonerProvider, VectorDb};
+        let mut found = Vec::new();
+        let mut refuse = |unbuilt: bool, key: &str, instead: &str| {
+            if unbuilt {
+                found.push(Problem::new(key, format!("this provider is not built yet; {instead}")));
+            }
+        };
+        refuse(
+            self.diagnostics.llm_provider != ReasonerProvider::Evidence,
+            "diagnostics.llm_provider",
+            "use `evidence`, the built-in reasoner",
+        );
+        refuse(
+            !self.diagnostics.validation.second_opinion_model.is_empty(),
+            "diagnostics.validation.second_opinion_model",
+            "leave it out: the structural checks are always on",
+        );
+        refuse(self.diagnostics.rag.vector_db != VectorDb::Memory, "diagnostics.rag.vector_db", "use `memory`");
+        refuse(self.diagnostics.rag.context_compression != Compression::None, "diagnostics.rag.context_compression", "use `none`");
+        refuse(self.safety.remediation.gitops_fallback != GitOps::None, "safety.remediation.gitops_fallback", "use `none`");
+        refuse(
+            self.orchestration.distributed_locks.provider != LockProvider::Raft,
+            "orchestration.distributed_locks.provider",
+            "use `raft`, the ledger's own leases",
+        );
+        refuse(
+            !self.orchestration.chatops.slack_webhook.is_empty(),
+            "orchestration.chatops.slack_webhook",
+            "leave it out: approvals are on the dashboard and the command line",
+        );
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Span;
+
+    fn keys(config: &Config) -> Vec<String> {
+        config.problems().into_iter().map(|p| p.key).collect()
+    }
+
+    #[test]
+    fn defaults_are_sound() {
+        assert_eq!(Config::default().problems(), []);
+        assert_eq!(Config::default().not_built(), []);
+        assert!(Config::default().timing.check_speed(3.0).is_ok());
+        assert!(Config::default().timing.check_speed(4.0).is_err());
+    }
+
+    #[test]
+    fn what_contradicts_an_invariant_is_refused() {
+        let mut config = Config::default();
+        config.safety.remediation.auto_rollback_on_degradation = false;
+        config.safety.remediation.idempotency = false;
+        config.orchestration.phased_rollout.violation_limit = 1;
+        config.orchestration.chatops.approval_required_for_severity = vec![1];
+        config.safety.policies.max_fleet_restart_ratio = 0.3;
+        assert_eq!(keys(&config).len(), 5);
+        config = Config::default();
+        config.safety.policies.max_fleet_restart_ratio = f64::NAN;
+        assert_eq!(keys(&config), ["safety.policies.max_fleet_restart_ratio"]);
+    }
+
+    #[test]
+    fn times_must_fit_together() {
+        let mut config = Config::default();
+        config.timing.act_deadline = Span::from_s(5);
+        assert_eq!(keys(&config), ["timing.act_deadline"]);
+        config = Config::default();
+        config.orchestration.distributed_locks.ttl_seconds = 10;
+        assert_eq!(keys(&config), ["timing.permit_ttl"]);
+    }
+}
