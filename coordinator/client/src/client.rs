@@ -1,0 +1,222 @@
+//! Calls with a deadline: retried by the same request id, on whichever node answers.
+
+use crate::errors::Attempt;
+use crate::identity;
+use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
+use picket_core::ids::{EntryId, Principal, RequestId};
+use picket_core::permit::Permit;
+use picket_core::ports::{Coordinator, PortError, PortResult};
+use rand::{RngExt as _, SeedableRng as _};
+use serde::de::DeserializeOwned;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Longest pause between two attempts.
+const BACKOFF_MAX_MS: u64 = 1_000;
+/// First pause between two attempts.
+const BACKOFF_MIN_MS: u64 = 20;
+/// Longest that one attempt may take: a node that hangs must not eat the whole deadline.
+const ATTEMPT_MAX_MS: u64 = 6_000;
+/// Longest answer that is read.
+const ANSWER_MAX_BYTES: usize = 64 << 20;
+
+/// Whom to speak to, and as whom.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// `host:port` of the nodes, in any order.
+    pub endpoints: Vec<String>,
+    /// The CA that nodes must have their certificate from.
+    pub ca_pem: String,
+    /// The caller's certificate: its common name is the principal.
+    pub cert_pem: String,
+    /// Its key.
+    pub key_pem: String,
+    /// Deadline of a call, retries included.
+    pub request_timeout_ms: u64,
+}
+
+/// The coordinator over HTTP and mutual TLS. Cheap to clone.
+#[derive(Clone)]
+pub struct CoordinatorClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    endpoints: Vec<String>,
+    /// The one that answered last.
+    preferred: AtomicUsize,
+    timeout: Duration,
+    jitter: Mutex<rand::rngs::SmallRng>,
+}
+
+/// One call, in all its attempts.
+enum Call<'a> {
+    Submit(&'a Request),
+    Read { path: &'a str, query: &'a [(&'a str, String)], server_waits_ms: u64 },
+}
+
+impl Call<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Submit(request) => format!("submit {}", request.request_id),
+            Self::Read { path, .. } => format!("read {path}"),
+        }
+    }
+}
+
+impl CoordinatorClient {
+    /// Reads the certificates. Connects lazily, on the first call.
+    ///
+    /// # Errors
+    /// `Refused` when a PEM cannot be read or there is no endpoint.
+    pub fn connect(config: ClientConfig) -> PortResult<Self> {
+        let refused = |why: String| PortError::Refused { what: "the coordinator's client".to_owned(), why };
+        if config.endpoints.is_empty() {
+            return Err(refused("no endpoint is configured; name at least one `host:port`".to_owned()));
+        }
+        let tls = identity::tls(&config.ca_pem, &config.cert_pem, &config.key_pem)?;
+        let http = reqwest::Client::builder()
+            .use_preconfigured_tls(tls)
+            .https_only(true)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(2))
+            .http2_keep_alive_interval(Duration::from_secs(2))
+            .http2_keep_alive_timeout(Duration::from_secs(3))
+            .http2_keep_alive_while_idle(true)
+            .build()
+            .map_err(|e| refused(e.to_string()))?;
+        let endpoints =
+            config.endpoints.iter().map(|e| format!("https://{}", e.trim_start_matches("https://").trim_end_matches('/'))).collect();
+        let mut seed = [0; 8];
+        rustls::crypto::ring::default_provider().secure_random.fill(&mut seed).map_err(|_| refused("no randomness".to_owned()))?;
+        let jitter = rand::rngs::SmallRng::seed_from_u64(u64::from_le_bytes(seed));
+        let timeout = Duration::from_millis(config.request_timeout_ms.max(1));
+        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter: Mutex::new(jitter) }) })
+    }
+
+    /// As `principal`, with the files of a folder that `picket`'s PKI made; ten seconds per call.
+    ///
+    /// # Errors
+    /// `NotFound` when a file cannot be read; otherwise as `connect`.
+    pub fn from_pki_dir(dir: &Path, principal: &Principal, endpoints: Vec<String>) -> PortResult<Self> {
+        let read = |name: String| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).map_err(|e| PortError::NotFound { what: format!("{} ({e})", path.display()) })
+        };
+        let stem = principal.file_stem();
+        Self::connect(ClientConfig {
+            endpoints,
+            ca_pem: read("ca.pem".to_owned())?,
+            cert_pem: read(format!("{stem}.pem"))?,
+            key_pem: read(format!("{stem}.key"))?,
+            request_timeout_ms: 10_000,
+        })
+    }
+
+    /// The signed permit of an entry that is Permitted now; actuators only.
+    ///
+    /// # Errors
+    /// `NotFound` when the entry is not Permitted, `Refused` for anyone but its cluster's actuator.
+    pub async fn permit(&self, entry: &EntryId) -> PortResult<Permit> {
+        if !entry.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')) {
+            return Err(PortError::NotFound { what: format!("entry `{entry}`") });
+        }
+        let path = format!("/v1/permits/{entry}");
+        self.call(&Call::Read { path: &path, query: &[], server_waits_ms: 0 }).await
+    }
+
+    async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> PortResult<T> {
+        let name = call.name();
+        let waits_ms = if let Call::Read { server_waits_ms, .. } = call { *server_waits_ms } else { 0 };
+        let deadline = Instant::now() + self.inner.timeout + Duration::from_millis(waits_ms);
+        let mut pause_ms = BACKOFF_MIN_MS;
+        let mut maybe_done = false;
+        let mut endpoint_index = self.inner.preferred.load(Ordering::Relaxed);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let index = endpoint_index % self.inner.endpoints.len();
+            let endpoint = &self.inner.endpoints[index];
+            let attempt = match self.attempt(call, &name, endpoint, left.min(Duration::from_millis(ATTEMPT_MAX_MS + waits_ms))).await {
+                Ok(answer) => {
+                    self.inner.preferred.store(index, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(attempt) => attempt,
+            };
+            maybe_done |= attempt.maybe_done;
+            if !attempt.retry {
+                return Err(attempt.error);
+            }
+            let pause = self.pause(pause_ms, &attempt.error);
+            if Instant::now() + pause >= deadline {
+                // A command that may have been taken is not known to have failed.
+                let unknown = maybe_done && matches!(call, Call::Submit(_));
+                return Err(if unknown { PortError::Timeout { what: name } } else { attempt.error });
+            }
+            tracing::debug!(call = name, %endpoint, error = %attempt.error, "trying again");
+            tokio::time::sleep(pause).await;
+            pause_ms = (pause_ms * 2).min(BACKOFF_MAX_MS);
+            endpoint_index = index + 1;
+        }
+    }
+
+    fn pause(&self, pause_ms: u64, error: &PortError) -> Duration {
+        let jitter = match self.inner.jitter.lock() {
+            Ok(mut rng) => rng.random_range(0..=pause_ms),
+            Err(_) => pause_ms,
+        };
+        let asked = if let PortError::Full { retry_after_ms, .. } = error { *retry_after_ms } else { 0 };
+        Duration::from_millis(asked + pause_ms / 2 + jitter / 2)
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call<'_>, name: &str, endpoint: &str, timeout: Duration) -> Result<T, Attempt> {
+        let request = match call {
+            Call::Submit(body) => self.inner.http.post(format!("{endpoint}/v1/submit")).json(body),
+            Call::Read { path, query, .. } => self.inner.http.get(format!("{endpoint}{path}")).query(query),
+        };
+        let mut response = request.timeout(timeout).send().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))?;
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))? {
+            if body.len() + chunk.len() > ANSWER_MAX_BYTES {
+                let why = format!("the answer is longer than {ANSWER_MAX_BYTES} bytes; ask for less");
+                return Err(Attempt { error: PortError::Refused { what: name.to_owned(), why }, retry: false, maybe_done: true });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(Attempt::of_status(status.as_u16(), &body, name));
+        }
+        serde_json::from_slice(&body).map_err(|e| Attempt {
+            error: PortError::Damaged { what: format!("the answer of {endpoint} to {name}"), why: e.to_string() },
+            retry: false,
+            maybe_done: true,
+        })
+    }
+}
+
+impl Coordinator for CoordinatorClient {
+    async fn submit(&self, request_id: RequestId, command: Command) -> PortResult<Answer> {
+        let request = Request { request_id, command };
+        self.call(&Call::Submit(&request)).await
+    }
+
+    async fn status(&self) -> PortResult<CoordinatorStatus> {
+        self.call(&Call::Read { path: "/v1/status", query: &[], server_waits_ms: 0 }).await
+    }
+
+    async fn entries(&self, settled_max: usize) -> PortResult<Vec<LedgerEntry>> {
+        let query = [("settled_max", settled_max.to_string())];
+        self.call(&Call::Read { path: "/v1/entries", query: &query, server_waits_ms: 0 }).await
+    }
+
+    async fn watch(&self, revision: u64, wait_ms: u64) -> PortResult<WatchPage> {
+        let query = [("revision", revision.to_string()), ("wait_ms", wait_ms.to_string())];
+        self.call(&Call::Read { path: "/v1/watch", query: &query, server_waits_ms: wait_ms.min(30_000) }).await
+    }
+}

@@ -1,0 +1,109 @@
+//! What went wrong on the way, in the words of the port.
+
+use picket_core::ports::PortError;
+use serde::Deserialize;
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Problem {
+    #[serde(default)]
+    what: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    retry_after_ms: Option<u64>,
+}
+
+/// What one attempt came to, when it came to nothing.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// What to tell the caller if no other attempt does better.
+    pub error: PortError,
+    /// Whether another attempt may do better.
+    pub retry: bool,
+    /// Whether the coordinator may have acted on it.
+    pub maybe_done: bool,
+}
+
+impl Attempt {
+    /// An answer with a status that is no success.
+    pub(crate) fn of_status(status: u16, body: &[u8], call: &str) -> Self {
+        let problem: Problem = serde_json::from_slice(body).unwrap_or_default();
+        let what = if problem.what.is_empty() { call.to_owned() } else { problem.what };
+        let why = if problem.why.is_empty() { format!("status {status}") } else { problem.why };
+        let final_word = |error| Self { error, retry: false, maybe_done: false };
+        match status {
+            404 => final_word(PortError::NotFound { what }),
+            409 => final_word(PortError::Conflict { what }),
+            429 => Self {
+                error: PortError::Full { what, retry_after_ms: problem.retry_after_ms.unwrap_or(100) },
+                retry: true,
+                maybe_done: false,
+            },
+            400..=499 => final_word(PortError::Refused { what, why }),
+            504 => Self { error: PortError::Timeout { what }, retry: true, maybe_done: true },
+            _ => Self { error: PortError::Unavailable { what, why }, retry: true, maybe_done: true },
+        }
+    }
+
+    /// No answer at all.
+    pub(crate) fn of_transport(error: &reqwest::Error, call: &str, endpoint: &str) -> Self {
+        if let Some(tls) = tls_refusal(error) {
+            let why =
+                format!("{endpoint} and this certificate do not trust each other ({tls}); check that both come from the same `picket` CA");
+            return Self { error: PortError::Refused { what: call.to_owned(), why }, retry: false, maybe_done: false };
+        }
+        if error.is_connect() {
+            let why = format!("{endpoint} cannot be reached: {}", root_of(error));
+            return Self { error: PortError::Unavailable { what: "the coordinator".to_owned(), why }, retry: true, maybe_done: false };
+        }
+        if error.is_timeout() {
+            return Self { error: PortError::Timeout { what: call.to_owned() }, retry: true, maybe_done: true };
+        }
+        let why = format!("{endpoint} broke off: {}", root_of(error));
+        Self { error: PortError::Unavailable { what: "the coordinator".to_owned(), why }, retry: true, maybe_done: true }
+    }
+}
+
+fn root_of(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// The reason, when one side rejected the other's certificate: that will not change by trying again.
+fn tls_refusal(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(now) = cause {
+        let tls = now.downcast_ref::<rustls::Error>().or_else(|| {
+            let io = now.downcast_ref::<std::io::Error>()?;
+            io.get_ref()?.downcast_ref::<rustls::Error>()
+        });
+        match tls {
+            Some(e @ rustls::Error::InvalidCertificate(_)) => return Some(e.to_string()),
+            Some(rustls::Error::AlertReceived(alert)) if is_about_certificates(*alert) => return Some(format!("alert {alert:?}")),
+            _ => {}
+        }
+        cause = now.source();
+    }
+    None
+}
+
+fn is_about_certificates(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as A;
+    matches!(
+        alert,
+        A::UnknownCA
+            | A::CertificateRequired
+            | A::BadCertificate
+            | A::CertificateUnknown
+            | A::CertificateExpired
+            | A::CertificateRevoked
+            | A::UnsupportedCertificate
+            | A::AccessDenied
+            | A::NoCertificate
+            | A::DecryptError
+    )
+}
