@@ -1,1 +1,15 @@
-//! (being written)
+//! The load test: a seeded model of clusters with services, faults and effects that speaks OTLP out and serves the Kubernetes API,
+//! its scenarios, and the score of a run against the ground truth.
+//!
+//! Architecture invariant: depends on `picket-core` (plain data) and wire formats only. Who writes the faults must not share code
+//! with who finds them. The model itself takes time and randomness as arguments.
+
+pub mod cluster;
+pub mod objects;
+pub mod parameters;
+pub mod quantity;
+pub mod rfc3339;
+pub mod store;
+pub mod topology;
+
+pub use cluster::SimCluster;
