@@ -325,3 +325,15 @@ pub struct JournalEntry {
     /// Its cluster.
     pub cluster: ClusterName,
 }
+
+/// Keeps, across a crash of the actuator, what was about to be done and the highest tokens seen.
+pub trait Journal: Send + Sync {
+    /// Records an entry. `Ok` MUST mean durable.
+    fn write(&self, entry: &JournalEntry) -> impl Future<Output = PortResult<()>> + Send;
+    /// Every entry that was not forgotten.
+    fn open_entries(&self) -> impl Future<Output = PortResult<Vec<JournalEntry>>> + Send;
+    /// The entry is over; one that is not there is no error.
+    fn forget(&self, entry: &EntryId) -> impl Future<Output = PortResult<()>> + Send;
+    /// Raises the high-water mark of a scope, durably. `Ok(false)` when a higher token was seen before: the permit is old.
+    fn raise(&self, scope: &Scope, token: FencingToken) -> impl Future<Output = PortResult<bool>> + Send;
+}

@@ -1,10 +1,12 @@
 //! The configuration: one typed tree. The reference's keys under their names, picket's own beside them, unknown keys refused.
 
 mod duration;
+mod mesh;
 mod timing;
 mod validate;
 
 pub use duration::Span;
+pub use mesh::{Cluster, Mesh};
 pub use timing::Timing;
 pub use validate::Problem;
 
@@ -40,6 +42,8 @@ section! {
         gateway: Gateway = Gateway::default(),
         /// How long permits, evidence and facts are good for.
         timing: Timing = Timing::default(),
+        /// Where the parts of the mesh find each other.
+        mesh: Mesh = Mesh::default(),
     }
 }
 

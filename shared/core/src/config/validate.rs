@@ -108,6 +108,10 @@ impl Config {
         must((1..=3600).contains(&ttl_s), "orchestration.distributed_locks.ttl_seconds", "must be between 1 and 3600");
         must((1024..=256 << 20).contains(&self.gateway.body_max_bytes), "gateway.body_max_bytes", "must be between 1 KiB and 256 MiB");
         must((1..=1_000_000).contains(&self.gateway.buffer_batches_max), "gateway.buffer_batches_max", "must be between 1 and 1000000");
+        let names: std::collections::BTreeSet<_> = self.mesh.clusters.iter().map(|c| c.name.as_str()).collect();
+        must(names.len() == self.mesh.clusters.len() && !names.contains(""), "mesh.clusters", "every cluster needs a name of its own");
+        must(matches!(self.mesh.coordinators.len(), 1 | 3 | 5), "mesh.coordinators", "must be 3 or 5 nodes (1 for a try-out)");
+        must((1000..=300_000).contains(&self.mesh.look_interval.ms()), "mesh.look_interval", "must be between 1s and 5m");
         self.timing.check(i64::from(ttl_s) * 1000, &mut found);
         found
     }

@@ -1,0 +1,133 @@
+//! What an agent knows of one cluster.
+
+use super::{AgentProfile, AgentSettings};
+use crate::intake::Intake;
+use crate::topics::{self, PublishedFacts};
+use picket_core::facts::ClusterFacts;
+use picket_core::graph::{GraphSnapshot, ServiceGraph};
+use picket_core::ids::{AgentKind, ClusterName, ServiceId};
+use picket_core::incident::Incident;
+use picket_core::ports::{Bus, DiagnosisContext, PortResult, Readings};
+use picket_core::time::Timestamp;
+use picket_detection::{Correlator, Detector, IncidentEvent};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Changes up to this long before an incident are looked at as its cause.
+const CHANGES_BEFORE_MS: i64 = 10 * 60_000;
+
+#[derive(Debug)]
+pub(super) struct ClusterView {
+    cluster: ClusterName,
+    intake: Intake,
+    detector: Detector,
+    correlator: Correlator,
+    graph: Arc<ServiceGraph>,
+    facts: Option<Arc<ClusterFacts>>,
+    readings: BTreeMap<ServiceId, Readings>,
+    graph_revision: u64,
+    facts_revision: u64,
+    tick_at: Option<Timestamp>,
+}
+
+impl ClusterView {
+    pub(super) fn new(cluster: &ClusterName, kind: AgentKind, settings: &AgentSettings) -> Self {
+        let name = format!("agent-{kind}-{}", settings.name);
+        Self {
+            cluster: cluster.clone(),
+            intake: Intake::new(&name, cluster, settings.replay),
+            detector: Detector::new(settings.detection.clone()),
+            correlator: Correlator::new(settings.correlation.clone(), cluster.clone()),
+            graph: Arc::default(),
+            facts: None,
+            readings: BTreeMap::new(),
+            graph_revision: 0,
+            facts_revision: 0,
+            tick_at: None,
+        }
+    }
+
+    pub(super) fn is_live(&self, now: Timestamp, lag_ms: i64) -> bool {
+        self.intake.is_live(now, lag_ms)
+    }
+
+    pub(super) fn facts(&self) -> Option<&ClusterFacts> {
+        self.facts.as_deref()
+    }
+
+    pub(super) fn readings(&self, service: &ServiceId) -> Option<&Readings> {
+        self.readings.get(service)
+    }
+
+    /// Takes the observer's latest graph and facts. What cannot be read is left: the older word stands.
+    pub(super) async fn refresh<B: Bus>(&mut self, bus: &B) -> PortResult<()> {
+        for value in bus.latest(&topics::graph(&self.cluster), self.graph_revision).await? {
+            self.graph_revision = value.revision;
+            if let Ok(snapshot) = serde_json::from_slice::<GraphSnapshot>(&value.value) {
+                self.graph = Arc::new(ServiceGraph::from_snapshot(&snapshot));
+            }
+        }
+        for value in bus.latest(&topics::facts(&self.cluster), self.facts_revision).await? {
+            self.facts_revision = value.revision;
+            if let Ok(published) = serde_json::from_slice::<PublishedFacts>(&value.value) {
+                self.facts = Some(Arc::new(published.facts));
+                self.readings = published.readings;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes telemetry; when it is time, looks at the baselines and correlates.
+    pub(super) async fn look<B: Bus>(
+        &mut self,
+        bus: &B,
+        settings: &AgentSettings,
+        profile: &AgentProfile,
+        now: Timestamp,
+    ) -> PortResult<Vec<IncidentEvent>> {
+        let detector = &mut self.detector;
+        self.intake.drain(bus, |signal| detector.observe(signal)).await?;
+        let Some(newest) = self.intake.newest() else { return Ok(Vec::new()) };
+        // While the past is being caught up with, its own time counts.
+        let data_now = if self.intake.is_live(now, super::LIVE_LAG_MS) { now } else { newest.min(now) };
+        if self.tick_at.is_some_and(|last| data_now.since_ms(last) < settings.tick_ms) {
+            return Ok(Vec::new());
+        }
+        self.tick_at = Some(data_now);
+        let mut anomalies = self.detector.tick(data_now);
+        for service in self.detector.services() {
+            let readings = self.readings_of(&service, data_now);
+            anomalies.extend((profile.findings)(&self.detector, &service, &readings, data_now));
+        }
+        Ok(self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), data_now))
+    }
+
+    /// Telemetry's figures, completed by what the cluster's API says.
+    fn readings_of(&self, service: &ServiceId, now: Timestamp) -> Readings {
+        let seen = self.detector.readings(service, now);
+        let Some(known) = self.readings.get(service) else { return seen };
+        Readings {
+            memory_limit_bytes: known.memory_limit_bytes.or(seen.memory_limit_bytes),
+            cpu_request_cores: known.cpu_request_cores.or(seen.cpu_request_cores),
+            memory_request_bytes: known.memory_request_bytes.or(seen.memory_request_bytes),
+            replicas_desired: known.replicas_desired.or(seen.replicas_desired),
+            revision: known.revision.or(seen.revision),
+            container: known.container.clone().or_else(|| seen.container.clone()),
+            ..seen
+        }
+    }
+
+    pub(super) fn context(&self, incident: &Incident, now: Timestamp) -> DiagnosisContext {
+        let mut services = incident.services.clone();
+        services.extend(incident.subgraph.iter().flat_map(|(a, b)| [a.clone(), b.clone()]));
+        services.sort_unstable();
+        services.dedup();
+        DiagnosisContext {
+            graph: self.graph.clone(),
+            facts: self.facts.clone(),
+            changes: self.detector.changes(incident.onset.plus_ms(-CHANGES_BEFORE_MS)),
+            readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
+            now,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The observer: service graph, facts, and grades. Deterministic, read-only, without any model.
+
+use crate::edges::EdgeFinder;
+use crate::intake::Intake;
+use crate::monitor::{Health, Watch};
+use crate::topics::{self, PublishedFacts};
+use picket_core::anomaly::{Anomaly, Symptom};
+use picket_core::coordination::{Answer, Command, LedgerEntry};
+use picket_core::facts::{ClusterFacts, ServiceFacts};
+use picket_core::graph::ServiceGraph;
+use picket_core::ids::{ClusterName, EntryId, ServiceId};
+use picket_core::incident_record::Freshness;
+use picket_core::ledger::EntryState;
+use picket_core::outcome::Outcome;
+use picket_core::ports::{Bus, ClusterReader, Coordinator, PortError, PortResult};
+use picket_core::proposal::Work;
+use picket_core::time::Timestamp;
+use picket_detection::{DetectionSettings, Detector};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What an observer is told at start.
+#[derive(Clone, Debug)]
+pub struct ObserverSettings {
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Names its durable consumer.
+    pub name: String,
+    /// Event time between two posts of facts.
+    pub facts_period_ms: i64,
+    /// Event time between two publications of the graph; an edge is forgotten after twenty.
+    pub graph_refresh_ms: i64,
+    /// Event time between two looks at the baselines.
+    pub tick_ms: i64,
+    /// How long an act is watched.
+    pub monitor_window_ms: i64,
+    /// Baselines.
+    pub detection: DetectionSettings,
+}
+
+/// Error budget of a service: one request in a hundred may fail. A burn rate of 1 spends exactly that.
+const ERROR_BUDGET: f64 = 0.01;
+/// Edges are forgotten after so many refresh intervals without a call.
+const EDGE_REFRESHES: i64 = 20;
+
+/// One cluster's observer.
+#[derive(Debug)]
+pub struct Observer<B, C, R> {
+    settings: ObserverSettings,
+    bus: B,
+    coordinator: C,
+    reader: R,
+    intake: Intake,
+    detector: Detector,
+    edges: EdgeFinder,
+    graph: ServiceGraph,
+    active: Vec<Anomaly>,
+    epoch: Option<u64>,
+    seq: u64,
+    revision: u64,
+    watches: BTreeMap<EntryId, (ServiceId, Watch)>,
+    grades: Vec<(EntryId, Outcome)>,
+    facts_at: Option<Timestamp>,
+    graph_at: Option<Timestamp>,
+    tick_at: Option<Timestamp>,
+}
+
+impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
+    /// Makes one; the first step registers it.
+    #[must_use]
+    pub fn new(settings: ObserverSettings, bus: B, coordinator: C, reader: R) -> Self {
+        let intake = Intake::new(&settings.name, &settings.cluster, false);
+        let detector = Detector::new(settings.detection.clone());
+        Self {
+            settings,
+            bus,
+            coordinator,
+            reader,
+            intake,
+            detector,
+            edges: EdgeFinder::default(),
+            graph: ServiceGraph::default(),
+            active: Vec::new(),
+            epoch: None,
+            seq: 0,
+            revision: 0,
+            watches: BTreeMap::new(),
+            grades: Vec::new(),
+            facts_at: None,
+            graph_at: None,
+            tick_at: None,
+        }
+    }
+
+    /// One round: telemetry, graph, facts, grades.
+    ///
+    /// # Errors
+    /// When a port is away; call again, nothing is lost.
+    pub async fn step(&mut self, now: Timestamp) -> PortResult<()> {
+        let epoch = match self.epoch {
+            Some(epoch) => epoch,
+            None => self.register(now).await?,
+        };
+        self.take_telemetry(now).await?;
+        if due(&mut self.facts_at, now, self.settings.facts_period_ms) {
+            self.post_facts(epoch).await?;
+        }
+        if due(&mut self.graph_at, now, self.settings.graph_refresh_ms) {
+            self.publish_graph(now).await?;
+        }
+        self.follow_ledger(now).await?;
+        self.send_grades(epoch).await
+    }
+
+    async fn register(&mut self, now: Timestamp) -> PortResult<u64> {
+        let id = format!("register-observer-{}-{}", self.settings.cluster, now.0);
+        match self.coordinator.submit(id.into(), Command::Register).await? {
+            Answer::Epoch { epoch } => {
+                self.epoch = Some(epoch);
+                Ok(epoch)
+            }
+            other => Err(PortError::Refused { what: "register".into(), why: format!("{other:?}") }),
+        }
+    }
+
+    async fn take_telemetry(&mut self, now: Timestamp) -> PortResult<()> {
+        let (detector, edges, graph) = (&mut self.detector, &mut self.edges, &mut self.graph);
+        let taken = self
+            .intake
+            .drain(&self.bus, |signal| {
+                detector.observe(signal);
+                edges.observe(signal, graph);
+            })
+            .await?;
+        if taken == 0 {
+            return Ok(());
+        }
+        let data_now = self.intake.newest().map_or(now, |newest| newest.min(now));
+        if due(&mut self.tick_at, data_now, self.settings.tick_ms) {
+            self.active = self.detector.tick(data_now);
+            for (service, watch) in self.watches.values_mut() {
+                watch.after.push(health(&self.detector, &self.active, service, data_now));
+            }
+            let freshness = Freshness { at: data_now };
+            self.bus.put(&Freshness::topic(&self.settings.cluster), json(&freshness)).await?;
+        }
+        Ok(())
+    }
+
+    async fn post_facts(&mut self, epoch: u64) -> PortResult<()> {
+        // The echo is taken before the cluster is read: the facts can only be younger than they say [M9].
+        let echo = self.coordinator.status().await?.now;
+        let read = self.reader.read().await?;
+        self.seq += 1;
+        let mut readings = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        for (id, facts, sizes) in read {
+            self.graph.observe_service(&id);
+            services.insert(id.clone(), self.complete(&id, facts));
+            readings.insert(id, sizes);
+        }
+        let cluster = self.settings.cluster.clone();
+        let facts = ClusterFacts { cluster, observer_epoch: epoch, seq: self.seq, echo, graph_version: self.graph.version(), services };
+        let id = format!("facts-{}-{epoch}-{}", self.settings.cluster, self.seq);
+        let answer = self.coordinator.submit(id.into(), Command::PostFacts { facts: Box::new(facts.clone()) }).await?;
+        if let Answer::Refused { violations } = answer {
+            // Another observer took over: register anew on the next step, or lose to it for good.
+            self.epoch = None;
+            return Err(PortError::Refused { what: "facts".into(), why: format!("{violations:?}") });
+        }
+        self.bus.put(&topics::facts(&self.settings.cluster), json(&PublishedFacts { facts, readings })).await
+    }
+
+    /// Adds what the graph and the telemetry know to what the cluster's API says.
+    fn complete(&self, id: &ServiceId, mut facts: ServiceFacts) -> ServiceFacts {
+        facts.dependants = self.graph.dependants(id).into_keys().collect();
+        let touched: BTreeSet<_> = self.graph.callers(id).into_iter().map(|s| s.namespace).chain([id.namespace.clone()]).collect();
+        facts.namespaces_touched = touched.into_iter().collect();
+        let (_, errors) = service_level(&self.detector, id);
+        facts.error_budget_burn = errors.map_or(0.0, |(now, _)| now / ERROR_BUDGET);
+        facts
+    }
+
+    async fn publish_graph(&mut self, now: Timestamp) -> PortResult<()> {
+        self.graph.forget_calls_before(now.plus_ms(-EDGE_REFRESHES * self.settings.graph_refresh_ms));
+        self.bus.put(&topics::graph(&self.settings.cluster), json(&self.graph.snapshot())).await
+    }
+
+    async fn follow_ledger(&mut self, now: Timestamp) -> PortResult<()> {
+        let page = self.coordinator.watch(self.revision, 0).await?;
+        let entries = if page.compacted || self.revision == 0 {
+            self.coordinator.entries(0).await?
+        } else {
+            page.changes.into_iter().map(|c| c.entry).collect()
+        };
+        self.revision = page.revision;
+        for entry in entries {
+            self.note(&entry, now);
+        }
+        let window_ms = self.settings.monitor_window_ms;
+        let graded: Vec<_> = self.watches.iter().filter_map(|(id, (_, w))| w.grade(now, window_ms).map(|o| (id.clone(), o))).collect();
+        for (id, outcome) in graded {
+            self.watches.remove(&id);
+            self.grades.push((id, outcome));
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, entry: &LedgerEntry, now: Timestamp) {
+        let service = &entry.work.action().service;
+        if service.cluster != self.settings.cluster || !matches!(entry.work, Work::Do { .. }) {
+            return;
+        }
+        if entry.state != EntryState::Observing {
+            self.watches.remove(&entry.id);
+        } else if !self.watches.contains_key(&entry.id) {
+            let before = health(&self.detector, &self.active, service, now);
+            let watch =
+                Watch { kind: entry.work.action().kind(), symptoms: entry.proposal.symptoms.clone(), applied_at: now, before, after: Vec::new() };
+            self.watches.insert(entry.id.clone(), (service.clone(), watch));
+        }
+    }
+
+    async fn send_grades(&mut self, epoch: u64) -> PortResult<()> {
+        while let Some((entry, outcome)) = self.grades.first().cloned() {
+            let command = Command::Grade { entry: entry.clone(), observer_epoch: epoch, outcome };
+            self.coordinator.submit(format!("grade-{entry}-{epoch}").into(), command).await?;
+            self.grades.remove(0);
+        }
+        Ok(())
+    }
+}
+
+fn due(last: &mut Option<Timestamp>, now: Timestamp, period_ms: i64) -> bool {
+    let is_due = last.is_none_or(|last| now.since_ms(last) >= period_ms);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("boundary types are plain data")
+}
+
+/// Now and usual.
+type Level = Option<(f64, f64)>;
+
+/// Latency (p95, seconds) and error share of a service: now and usual.
+fn service_level(detector: &Detector, service: &ServiceId) -> (Level, Level) {
+    let (mut latency, mut errors) = (None, None);
+    for series in detector.series_of(service) {
+        let Some((_, value)) = series.points.last() else { continue };
+        match series.symptom {
+            Symptom::LatencyHigh => latency = Some((*value, series.expected)),
+            Symptom::ErrorRateHigh => errors = Some((*value, series.expected)),
+            _ => {}
+        }
+    }
+    (latency, errors)
+}
+
+fn health(detector: &Detector, active: &[Anomaly], service: &ServiceId, at: Timestamp) -> Health {
+    let (latency, errors) = service_level(detector, service);
+    let mut symptoms: Vec<_> = active.iter().filter(|a| &a.service == service).map(|a| a.symptom).collect();
+    symptoms.sort_unstable();
+    symptoms.dedup();
+    Health {
+        at,
+        active: symptoms,
+        p95_s: latency.map(|l| l.0),
+        p95_usual_s: latency.map(|l| l.1),
+        error_ratio: errors.map(|e| e.0),
+        error_ratio_usual: errors.map(|e| e.1),
+    }
+}
