@@ -1,0 +1,114 @@
+//! Which service a symptom comes from: the walk from caller to callee.
+
+use super::weight::{Part, is_about_peer, is_own, part};
+use picket_core::anomaly::{Anomaly, Symptom};
+use picket_core::graph::ServiceGraph;
+use picket_core::ids::ServiceId;
+use picket_core::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A callee whose trouble was seen up to this much later may still be the cause: detection takes windows.
+const SLACK_MS: i64 = 30_000;
+/// Services walked before a circle is assumed.
+const WALK_MAX: usize = 32;
+
+/// What one service shows.
+#[derive(Default)]
+struct Shown<'a> {
+    anomalies: Vec<&'a Anomaly>,
+    onset: Option<Timestamp>,
+    own: bool,
+}
+
+/// The present anomalies by service, ready to be walked.
+pub(super) struct Blame<'a> {
+    shown: BTreeMap<&'a ServiceId, Shown<'a>>,
+    graph: &'a ServiceGraph,
+    hops: u32,
+    window_ms: i64,
+}
+
+impl<'a> Blame<'a> {
+    pub fn new(anomalies: &'a [Anomaly], graph: &'a ServiceGraph, hops: u32, window_ms: i64) -> Self {
+        let mut shown: BTreeMap<&ServiceId, Shown<'_>> = BTreeMap::new();
+        for anomaly in anomalies.iter().filter(|a| part(a) == Part::Trouble) {
+            let entry = shown.entry(&anomaly.service).or_default();
+            entry.anomalies.push(anomaly);
+            entry.onset = Some(entry.onset.map_or(anomaly.onset, |o| o.min(anomaly.onset)));
+            entry.own |= is_own(anomaly.symptom);
+        }
+        Self { shown, graph, hops, window_ms }
+    }
+
+    /// Every service with trouble and the service that it comes from (itself, when nothing else explains it).
+    pub fn roots(&self) -> BTreeMap<ServiceId, ServiceId> {
+        self.shown.keys().map(|service| ((*service).clone(), self.root(service))).collect()
+    }
+
+    fn root(&self, service: &ServiceId) -> ServiceId {
+        let mut at = service.clone();
+        let mut seen = BTreeSet::from([at.clone()]);
+        while seen.len() <= WALK_MAX {
+            let Some(next) = self.blamed(&at) else { break };
+            if !seen.insert(next.clone()) {
+                // A circle of calls: who showed it first is the cause.
+                let first = seen.iter().filter_map(|s| Some((self.shown.get(s)?.onset?, s))).min();
+                return first.map_or(at, |(_, s)| s.clone());
+            }
+            at = next;
+        }
+        at
+    }
+
+    /// The callee that a service's trouble comes from.
+    fn blamed(&self, service: &ServiceId) -> Option<ServiceId> {
+        let shown = self.shown.get(service)?;
+        if shown.own {
+            return None;
+        }
+        let onset = shown.onset?;
+        // Its own calls name the callee. Of several the one that fails worst.
+        let pointed = shown.anomalies.iter().filter(|a| is_about_peer(a.symptom)).filter_map(|a| Some((a.peer.as_ref()?, a.score)));
+        let pointed = pointed
+            .filter(|(peer, _)| *peer != service && self.explains(peer, onset))
+            .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(a.0)));
+        if let Some((peer, _)) = pointed {
+            return Some(peer.clone());
+        }
+        if shown.anomalies.iter().any(|a| is_about_peer(a.symptom) && a.peer.as_ref().is_some_and(|p| self.is_accused(p))) {
+            let accused = shown.anomalies.iter().filter_map(|a| a.peer.as_ref()).find(|p| self.is_accused(p));
+            return accused.cloned();
+        }
+        // Else slowness and failures are inherited from the nearest callee that shows them; a full pool is what waiting leads to.
+        let inheritable = |a: &&Anomaly| {
+            is_about_peer(a.symptom) || matches!(a.symptom, Symptom::LatencyHigh | Symptom::ErrorRateHigh | Symptom::ConnectionsSaturated)
+        };
+        if !shown.anomalies.iter().all(inheritable) {
+            return None;
+        }
+        let near = self.graph.dependencies(service).into_iter().filter(|(callee, hops)| *hops <= self.hops && self.explains(callee, onset));
+        near.min_by(|a, b| a.1.cmp(&b.1).then_with(|| self.onset(&a.0).cmp(&self.onset(&b.0))).then_with(|| a.0.cmp(&b.0)))
+            .map(|(callee, _)| callee)
+    }
+
+    fn onset(&self, service: &ServiceId) -> Option<Timestamp> {
+        self.shown.get(service).and_then(|s| s.onset)
+    }
+
+    /// True when a callee shows trouble of its own that began in time to be the cause.
+    fn explains(&self, callee: &ServiceId, onset: Timestamp) -> bool {
+        self.onset(callee).is_some_and(|began| {
+            let later_ms = began.since_ms(onset);
+            later_ms <= SLACK_MS && later_ms >= -self.window_ms
+        })
+    }
+
+    /// True when two services or more complain of a callee that says nothing itself.
+    fn is_accused(&self, callee: &ServiceId) -> bool {
+        !self.shown.contains_key(callee) && self.accusers(callee) >= 2
+    }
+
+    fn accusers(&self, callee: &ServiceId) -> usize {
+        self.shown.values().filter(|s| s.anomalies.iter().any(|a| a.peer.as_ref() == Some(callee))).count()
+    }
+}

@@ -1,0 +1,432 @@
+//! Keeps the open incidents: opens, feeds, merges, reopens and resolves them.
+
+use super::blame::Blame;
+use super::weight::{Part, agent, is_about_peer, name, part, rank};
+use picket_core::anomaly::{Anomaly, Symptom};
+use picket_core::facts::ClusterFacts;
+use picket_core::graph::ServiceGraph;
+use picket_core::ids::{AgentKind, ClusterName, IncidentId, ServiceId};
+use picket_core::incident::{Incident, IncidentStatus};
+use picket_core::severity::{Severity, has_impact, severity};
+use picket_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Edges kept with an incident.
+const SUBGRAPH_MAX: usize = 400;
+/// Resolved incidents remembered for reopening.
+const RESOLVED_MAX: usize = 200;
+
+/// What correlation is tuned by. Every length is event time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CorrelationSettings {
+    /// Anomalies this far apart can have one cause, and an incident resolved this recently is reopened rather than repeated.
+    pub dedup_window_ms: i64,
+    /// Open incidents per service.
+    pub max_incidents_per_service: usize,
+    /// Open incidents of the cluster.
+    pub max_incidents: usize,
+    /// Time without any of its anomalies after which an incident is resolved.
+    pub quiet_ms: i64,
+    /// Hops along calls within which slowness is inherited and context joins.
+    pub group_hops: u32,
+    /// An incident known only from a caller's view waits this long for the callee to speak.
+    pub settle_ms: i64,
+    /// An incident whose figures change is reported again this often.
+    pub refresh_ms: i64,
+    /// Only incidents that this agent tends; `None`: all.
+    pub agent: Option<AgentKind>,
+    /// Beginning of incident ids: `inc` gives `inc-CLUSTER-1`.
+    pub id_prefix: String,
+}
+
+impl Default for CorrelationSettings {
+    fn default() -> Self {
+        Self {
+            dedup_window_ms: 120_000,
+            max_incidents_per_service: 5,
+            max_incidents: 500,
+            quiet_ms: 25_000,
+            group_hops: 2,
+            settle_ms: 5_000,
+            refresh_ms: 15_000,
+            agent: None,
+            id_prefix: "inc".to_owned(),
+        }
+    }
+}
+
+/// What became of an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "incident", rename_all = "snake_case")]
+pub enum IncidentEvent {
+    /// New, or open again.
+    Opened(Incident),
+    /// More services, a higher severity, another root, newer figures.
+    Updated(Incident),
+    /// No anomaly for the quiet period, or merged into the incident of its cause.
+    Resolved(Incident),
+}
+
+impl IncidentEvent {
+    /// The incident, as it is after the event.
+    #[must_use]
+    pub const fn incident(&self) -> &Incident {
+        match self {
+            Self::Opened(incident) | Self::Updated(incident) | Self::Resolved(incident) => incident,
+        }
+    }
+}
+
+/// What an incident is about: trouble of a service, or one matter of its own.
+type Subject = Option<(Symptom, Option<String>)>;
+type Key = (ServiceId, Symptom, Option<ServiceId>, Option<String>);
+
+#[derive(Clone, Debug)]
+struct Open {
+    incident: Incident,
+    subject: Subject,
+    root_symptom: Symptom,
+    members: BTreeMap<Key, Anomaly>,
+    last_active: Timestamp,
+    reported: Timestamp,
+}
+
+/// Anomalies that belong together at this moment.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    anomalies: Vec<Anomaly>,
+}
+
+/// Groups the anomalies of one cluster into incidents.
+#[derive(Clone, Debug)]
+pub struct Correlator {
+    settings: CorrelationSettings,
+    cluster: ClusterName,
+    next: u64,
+    open: Vec<Open>,
+    resolved: VecDeque<Open>,
+    waiting: BTreeMap<ServiceId, Timestamp>,
+    suppressed: u64,
+}
+
+impl Correlator {
+    /// A correlator of one cluster without incidents.
+    #[must_use]
+    pub fn new(settings: CorrelationSettings, cluster: ClusterName) -> Self {
+        Self { settings, cluster, next: 1, open: Vec::new(), resolved: VecDeque::new(), waiting: BTreeMap::new(), suppressed: 0 }
+    }
+
+    /// The open incidents, oldest first.
+    pub fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.open.iter().map(|o| &o.incident)
+    }
+
+    /// Causes for which no incident was opened because a bound was reached.
+    #[must_use]
+    pub const fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+
+    /// Takes every anomaly of this moment (what [`crate::Detector::tick`] returns) and says what became of the incidents.
+    pub fn ingest(
+        &mut self,
+        anomalies: &[Anomaly],
+        graph: &ServiceGraph,
+        facts: Option<&ClusterFacts>,
+        now: Timestamp,
+    ) -> Vec<IncidentEvent> {
+        let mut anomalies: Vec<Anomaly> = anomalies.iter().filter(|a| a.service.cluster == self.cluster).cloned().collect();
+        anomalies.sort_by(|a, b| (a.onset, key(a)).cmp(&(b.onset, key(b))));
+        let blame = Blame::new(&anomalies, graph, self.settings.group_hops, self.settings.dedup_window_ms);
+        let mut roots = blame.roots();
+        let mut events = Vec::new();
+        self.keep_roots(&mut roots, now, &mut events);
+
+        let mut groups: BTreeMap<(ServiceId, Subject), Group> = BTreeMap::new();
+        for anomaly in &anomalies {
+            let place = match part(anomaly) {
+                Part::Alone => (anomaly.service.clone(), Some((anomaly.symptom, anomaly.object.clone()))),
+                Part::Trouble => {
+                    // A complaint about a callee belongs to that callee's incident, when it has one.
+                    let through_peer = anomaly.peer.as_ref().and_then(|p| roots.get(p)).filter(|r| roots.values().any(|v| v == *r));
+                    let own = roots.get(&anomaly.service);
+                    (through_peer.or(own).unwrap_or(&anomaly.service).clone(), None)
+                }
+                Part::Context => continue,
+            };
+            groups.entry(place).or_default().anomalies.push(anomaly.clone());
+        }
+        for ((root, subject), group) in groups {
+            self.feed(root, subject, group, graph, facts, now, &mut events);
+        }
+        self.attach_context(&anomalies, graph, now);
+        self.finish(graph, facts, now, &mut events);
+        self.waiting.retain(|service, _| roots.values().any(|r| r == service));
+        match self.settings.agent {
+            Some(agent) => events.into_iter().filter(|e| e.incident().agent == agent).collect(),
+            None => events,
+        }
+    }
+
+    /// An open incident keeps its root unless the cause is found deeper; then it moves there, or into the incident that is there.
+    fn keep_roots(&mut self, roots: &mut BTreeMap<ServiceId, ServiceId>, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let mut i = 0;
+        while i < self.open.len() {
+            let open = &self.open[i];
+            let service = open.incident.service.clone();
+            let deeper = (open.subject.is_none()).then(|| roots.get(&service).filter(|r| **r != service).cloned()).flatten();
+            let Some(deeper) = deeper else {
+                i += 1;
+                continue;
+            };
+            let young = now.since_ms(open.incident.opened_at) <= self.settings.dedup_window_ms;
+            if !young {
+                // An old incident is a cause of its own: what hangs on it stays with it.
+                for root in roots.iter_mut().filter(|(from, _)| **from == service).map(|(_, root)| root) {
+                    root.clone_from(&service);
+                }
+                i += 1;
+                continue;
+            }
+            if let Some(target) = self.open.iter().position(|o| o.subject.is_none() && o.incident.service == deeper) {
+                let mut merged = self.open.remove(i);
+                let target = if target > i { target - 1 } else { target };
+                let into = &mut self.open[target];
+                into.incident.severity = into.incident.severity.graver(merged.incident.severity);
+                into.members.append(&mut merged.members);
+                merged.incident.status = IncidentStatus::Resolved;
+                merged.incident.updated_at = now;
+                events.push(IncidentEvent::Resolved(merged.incident));
+            } else {
+                // Reported as an update when it is fed.
+                self.open[i].incident.service = deeper;
+                i += 1;
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site; the parts of one moment")]
+    fn feed(
+        &mut self,
+        root: ServiceId,
+        subject: Subject,
+        group: Group,
+        graph: &ServiceGraph,
+        facts: Option<&ClusterFacts>,
+        now: Timestamp,
+        events: &mut Vec<IncidentEvent>,
+    ) {
+        if let Some(open) = self.open.iter_mut().find(|o| o.incident.service == root && o.subject == subject) {
+            open.last_active = now;
+            let news = open.take(group.anomalies);
+            let changed = open.refresh(graph, facts) || news;
+            if changed || now.since_ms(open.reported) >= self.settings.refresh_ms {
+                open.incident.updated_at = now;
+                open.reported = now;
+                events.push(IncidentEvent::Updated(open.incident.clone()));
+            }
+            return;
+        }
+        if subject.is_none() && self.waits(&root, &group, now) {
+            return;
+        }
+        let root_symptom = root_symptom(&root, &group.anomalies);
+        let print = fingerprint(&root, root_symptom, subject.as_ref());
+        if self.open.len() >= self.settings.max_incidents
+            || self.open.iter().filter(|o| o.incident.service == root).count() >= self.settings.max_incidents_per_service
+        {
+            self.suppressed += 1;
+            // A storm is told within what is open already.
+            if let Some(open) = self.open.iter_mut().filter(|o| o.incident.service == root).min_by_key(|o| o.subject.is_some()) {
+                open.take(group.anomalies);
+            }
+            return;
+        }
+        let again = self.resolved.iter().position(|o| {
+            now.since_ms(o.incident.updated_at) <= self.settings.dedup_window_ms
+                && (o.incident.fingerprint == print || o.shows(&root, &subject, &group))
+        });
+        let mut open = match again.and_then(|i| self.resolved.remove(i)) {
+            Some(mut open) => {
+                open.incident.status = IncidentStatus::Open;
+                open
+            }
+            None => {
+                let id = IncidentId(format!("{}-{}-{}", self.settings.id_prefix, self.cluster, self.next));
+                self.next += 1;
+                Open::new(id, root, subject, root_symptom, print, now)
+            }
+        };
+        open.last_active = now;
+        open.reported = now;
+        open.take(group.anomalies);
+        open.refresh(graph, facts);
+        open.incident.updated_at = now;
+        events.push(IncidentEvent::Opened(open.incident.clone()));
+        self.open.push(open);
+    }
+
+    /// True while nothing but callers' complaints is known: the callee's own word may come with the next window.
+    fn waits(&mut self, root: &ServiceId, group: &Group, now: Timestamp) -> bool {
+        if !group.anomalies.iter().all(|a| is_about_peer(a.symptom)) {
+            return false;
+        }
+        let since = *self.waiting.entry(root.clone()).or_insert(now);
+        now.since_ms(since) < self.settings.settle_ms
+    }
+
+    /// Context joins the incident of its own service, else the nearest within the hops; it neither opens nor keeps open.
+    fn attach_context(&mut self, anomalies: &[Anomaly], graph: &ServiceGraph, now: Timestamp) {
+        for anomaly in anomalies.iter().filter(|a| part(a) == Part::Context) {
+            let hops = self.settings.group_hops;
+            let near = self.open.iter_mut().filter(|o| o.subject.is_none()).filter_map(|o| {
+                let distance = if o.incident.services.contains(&anomaly.service) {
+                    0
+                } else {
+                    graph.distance(&o.incident.service, &anomaly.service).filter(|d| *d <= hops)?
+                };
+                Some((distance, o))
+            });
+            if let Some((_, open)) = near.min_by_key(|(distance, o)| (*distance, o.incident.opened_at))
+                && open.take(vec![anomaly.clone()])
+            {
+                open.reported = now.plus_ms(-self.settings.refresh_ms);
+            }
+        }
+    }
+
+    /// Resolves what has been quiet, and forgets what was resolved long ago.
+    fn finish(&mut self, graph: &ServiceGraph, facts: Option<&ClusterFacts>, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+        let quiet_ms = self.settings.quiet_ms;
+        let (quiet, loud): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.open).into_iter().partition(|o| now.since_ms(o.last_active) >= quiet_ms);
+        self.open = loud;
+        for mut open in quiet {
+            open.refresh(graph, facts);
+            open.incident.status = IncidentStatus::Resolved;
+            open.incident.updated_at = now;
+            events.push(IncidentEvent::Resolved(open.incident.clone()));
+            self.resolved.push_back(open);
+        }
+        while self.resolved.len() > RESOLVED_MAX
+            || self.resolved.front().is_some_and(|o| now.since_ms(o.incident.updated_at) > self.settings.dedup_window_ms)
+        {
+            self.resolved.pop_front();
+        }
+    }
+}
+
+impl Open {
+    fn new(id: IncidentId, root: ServiceId, subject: Subject, root_symptom: Symptom, fingerprint: String, now: Timestamp) -> Self {
+        let incident = Incident {
+            id,
+            agent: agent(root_symptom),
+            fingerprint,
+            services: vec![root.clone()],
+            service: root,
+            severity: Severity::Four,
+            opened_at: now,
+            onset: now,
+            updated_at: now,
+            status: IncidentStatus::Open,
+            anomalies: Vec::new(),
+            subgraph: Vec::new(),
+        };
+        Self { incident, subject, root_symptom, members: BTreeMap::new(), last_active: now, reported: now }
+    }
+
+    /// Takes anomalies in; true when one of them is new to it.
+    fn take(&mut self, anomalies: Vec<Anomaly>) -> bool {
+        let mut news = false;
+        for mut anomaly in anomalies {
+            let key = key(&anomaly);
+            let full = self.members.len() >= Incident::ANOMALIES_MAX;
+            match self.members.get_mut(&key) {
+                Some(known) => {
+                    anomaly.onset = anomaly.onset.min(known.onset);
+                    *known = anomaly;
+                }
+                None if !full => {
+                    self.members.insert(key, anomaly);
+                    news = true;
+                }
+                None => {}
+            }
+        }
+        news
+    }
+
+    /// Writes the incident anew from its members; true when services, root or severity changed.
+    fn refresh(&mut self, graph: &ServiceGraph, facts: Option<&ClusterFacts>) -> bool {
+        let mut anomalies: Vec<Anomaly> = self.members.values().cloned().collect();
+        anomalies.sort_by(|a, b| (a.onset, key(a)).cmp(&(b.onset, key(b))));
+        let incident = &mut self.incident;
+        let root = incident.service.clone();
+        let mut services = vec![root.clone()];
+        for anomaly in &anomalies {
+            if !services.contains(&anomaly.service) {
+                services.push(anomaly.service.clone());
+            }
+        }
+        let symptoms: BTreeSet<Symptom> = anomalies.iter().map(|a| a.symptom).collect();
+        let degraded: BTreeSet<&ServiceId> = anomalies.iter().filter(|a| has_impact(a.symptom)).map(|a| &a.service).collect();
+        let graded = match &self.subject {
+            // A risk is graded as a risk, whatever else its service suffers.
+            Some((symptom, _)) => {
+                if has_impact(*symptom) {
+                    Severity::Three
+                } else {
+                    Severity::Four
+                }
+            }
+            None => {
+                let symptoms: Vec<Symptom> = symptoms.into_iter().collect();
+                severity(&symptoms, degraded.len(), facts.and_then(|f| f.services.get(&root)))
+            }
+        };
+        let severity = incident.severity.graver(graded);
+        let moved = incident.services.first() != Some(&root);
+        if moved {
+            self.root_symptom = root_symptom(&root, &anomalies);
+            incident.agent = agent(self.root_symptom);
+            incident.fingerprint = fingerprint(&root, self.root_symptom, self.subject.as_ref());
+        }
+        let changed = moved || incident.services.len() != services.len() || incident.severity != severity;
+        if changed || incident.subgraph.is_empty() {
+            incident.subgraph = graph.calls_around(&services);
+            incident.subgraph.truncate(SUBGRAPH_MAX);
+        }
+        incident.onset = anomalies.iter().map(|a| a.onset).min().unwrap_or(incident.onset).min(incident.opened_at);
+        incident.severity = severity;
+        incident.services = services;
+        incident.anomalies = anomalies;
+        changed
+    }
+
+    /// True when this resolved incident was about what the group shows.
+    fn shows(&self, root: &ServiceId, subject: &Subject, group: &Group) -> bool {
+        &self.incident.service == root
+            && &self.subject == subject
+            && group.anomalies.iter().any(|a| &a.service == root && a.symptom == self.root_symptom)
+    }
+}
+
+fn key(anomaly: &Anomaly) -> Key {
+    (anomaly.service.clone(), anomaly.symptom, anomaly.peer.clone(), anomaly.object.clone())
+}
+
+/// The most telling symptom of the root; when it shows none itself, of those who complain.
+fn root_symptom(root: &ServiceId, anomalies: &[Anomaly]) -> Symptom {
+    let telling =
+        |own: bool| anomalies.iter().filter(|a| !own || &a.service == root).min_by_key(|a| (rank(a.symptom), a.onset)).map(|a| a.symptom);
+    telling(true).or_else(|| telling(false)).unwrap_or(Symptom::JointlyUnusual)
+}
+
+fn fingerprint(root: &ServiceId, symptom: Symptom, subject: Option<&(Symptom, Option<String>)>) -> String {
+    match subject.and_then(|(_, object)| object.as_deref()) {
+        Some(object) => format!("{root}|{}|{object}", name(symptom)),
+        None => format!("{root}|{}", name(symptom)),
+    }
+}
