@@ -1,1 +1,44 @@
-//! (being written)
+//! The coordinator's state machine: PROTOCOL.md as a pure function.
+//!
+//! Architecture invariant: [`apply`] reads no clock, draws no random number and does no I/O. Time is an argument, clamped to be
+//! monotonic; every map is ordered; so every node that applies the same log holds the same [`State`].
+
+mod admission;
+mod approval;
+mod authority;
+mod budget;
+mod check;
+mod claim;
+mod clock;
+mod cooldown;
+mod dedupe;
+mod edge;
+mod entry;
+mod epochs;
+mod expiry;
+mod facts;
+mod grade;
+mod in_memory;
+mod lease;
+mod ledger;
+mod permitted;
+mod phase;
+mod propose;
+mod queue;
+mod reply;
+mod report;
+mod settings;
+mod state;
+mod stop;
+#[cfg(test)]
+mod tests;
+mod token;
+mod undo;
+mod view;
+
+pub use check::check;
+pub use in_memory::{InMemoryCoordinator, InMemoryHandle, RunClock};
+pub use permitted::{PermittedAction, permit_for, sign_answer, watch_page};
+pub use reply::{Reply, Response, Ruling};
+pub use settings::{Settings, SettingsError};
+pub use state::{State, apply};

@@ -1,0 +1,75 @@
+//! A ledger entry with what only the coordinator needs to know of it.
+
+use picket_core::action::{Digest, Reversibility};
+use picket_core::coordination::LedgerEntry;
+use picket_core::ids::{AgentKind, ClusterName, EntryId};
+use picket_core::outcome::{Receipt, Report};
+use picket_core::permit::PermitBody;
+use picket_core::proposal::Work;
+use picket_core::scope::Scope;
+use picket_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A person's yes: to one digest, under one stop epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Approval {
+    pub digest: Digest,
+    pub stop_epoch: u64,
+}
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub view: LedgerEntry,
+    pub approval: Option<Approval>,
+    /// Made when it was permitted; signed by the leader, outside `apply`.
+    pub permit: Option<PermitBody>,
+    /// Coordinator time of the newest evidence.
+    pub evidence_echo: Timestamp,
+    /// It was claimed at some time: its end is a resolution.
+    pub was_claimed: bool,
+}
+
+impl Entry {
+    pub(crate) fn id(&self) -> &EntryId {
+        &self.view.id
+    }
+
+    pub(crate) fn cluster(&self) -> &ClusterName {
+        &self.view.work.action().service.cluster
+    }
+
+    pub(crate) fn agent(&self) -> AgentKind {
+        self.view.proposal.agent
+    }
+
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        self.view.work.scopes()
+    }
+
+    pub(crate) const fn is_undo(&self) -> bool {
+        matches!(self.view.work, Work::Undo { .. })
+    }
+
+    /// Consent counts for exactly the digest and the stop epoch that were shown [M7].
+    pub(crate) fn approved_under(&self, stop_epoch: u64) -> bool {
+        self.approval.as_ref().is_some_and(|a| a.digest == self.view.digest && a.stop_epoch == stop_epoch)
+    }
+
+    /// What an undo would go by: what landed of an act that can be taken back.
+    pub(crate) fn undoable(&self) -> Option<&Receipt> {
+        if self.is_undo() || self.view.work.action().kind().reversibility() == Reversibility::None {
+            return None;
+        }
+        match &self.view.report {
+            Some(Report::Applied { receipt } | Report::CannotTell { landed: Some(receipt), .. }) => Some(receipt),
+            _ => None,
+        }
+    }
+
+    /// Waits for a scope, a person, an agent or an actuator; nothing was done yet.
+    pub(crate) const fn is_before_claim(&self) -> bool {
+        use picket_core::ledger::EntryState as S;
+        matches!(self.view.state, S::Queued | S::AwaitingApproval | S::Approved | S::Permitted)
+    }
+}

@@ -1,0 +1,44 @@
+//! Observers and actuators take over a cluster by a higher epoch; a deposed one is not heard any more.
+
+use crate::facts::{self, CLUSTERS_MAX};
+use crate::reply::Reply;
+use crate::state::State;
+use picket_core::ids::Principal;
+use picket_core::limits::LimitRule;
+
+/// A new epoch for the caller. It carries `restore_epoch` [M13].
+pub(crate) fn register(state: &mut State, who: &Principal) -> Reply {
+    let (Principal::Observer(cluster) | Principal::Actuator(cluster)) = who else {
+        return Reply::refused(LimitRule::NotAllowed, format!("{who} has no epoch"));
+    };
+    if facts::book(state, cluster).is_none() {
+        return Reply::refused(LimitRule::Capacity, format!("{CLUSTERS_MAX} clusters are served already"));
+    }
+    let epoch = state.tokens.next().0;
+    if let Some(book) = facts::book(state, cluster) {
+        match who {
+            Principal::Observer(_) => book.observer_epoch = epoch,
+            _ => book.actuator_epoch = epoch,
+        }
+    }
+    Reply::Epoch { epoch }
+}
+
+/// The cluster's sinks refuse tokens from before this stop epoch.
+pub(crate) fn fence_raised(state: &mut State, who: &Principal, actuator_epoch: u64, stop_epoch: u64) -> Reply {
+    let Principal::Actuator(cluster) = who else {
+        return Reply::refused(LimitRule::NotAllowed, format!("{who} raises no fence"));
+    };
+    let current_stop = state.stop.epoch;
+    let Some(book) = state.clusters.get_mut(cluster).filter(|b| b.actuator_epoch == actuator_epoch && actuator_epoch != 0) else {
+        return Reply::refused(
+            LimitRule::NotAllowed,
+            format!("actuator epoch {actuator_epoch} of {cluster} is not the current one: only audited"),
+        );
+    };
+    if stop_epoch > current_stop {
+        return Reply::refused(LimitRule::Malformed, format!("stop epoch {stop_epoch} has not been: now it is {current_stop}"));
+    }
+    book.fence_stop_epoch = book.fence_stop_epoch.max(stop_epoch);
+    Reply::Done
+}

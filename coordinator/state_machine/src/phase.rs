@@ -1,0 +1,175 @@
+//! Who may do how much by itself: earned by adjudicated episodes, lost by one violation.
+
+use crate::ledger;
+use crate::reply::Reply;
+use crate::state::State;
+use picket_core::ids::{AgentKind, EntryId, Principal};
+use picket_core::invariants::Invariant;
+use picket_core::ledger::LedgerEvent;
+use picket_core::limits::LimitRule;
+use picket_core::outcome::Adjudication;
+use picket_core::phase::{Phase, PhaseState, gate};
+use picket_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Episodes that are remembered so as to count once.
+const EPISODES_MAX: usize = 8192;
+
+/// Phases, and the episodes of the last day.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Phases {
+    pub by_agent: BTreeMap<AgentKind, PhaseState>,
+    /// `agent/episode` → when it was counted.
+    pub episodes: BTreeMap<String, Timestamp>,
+}
+
+impl Phases {
+    /// Every agent starts in Observe.
+    pub(crate) fn of(&self, agent: AgentKind) -> Phase {
+        self.by_agent.get(&agent).map_or(Phase::Observe, |s| s.phase)
+    }
+
+    pub(crate) fn state_of(&self, agent: AgentKind) -> PhaseState {
+        self.by_agent.get(&agent).cloned().unwrap_or_default()
+    }
+
+    /// Forgets episodes that may count again.
+    pub(crate) fn forget(&mut self, now: Timestamp, episode_ms: i64) {
+        self.episodes.retain(|_, at| now.since_ms(*at) < episode_ms);
+    }
+}
+
+/// Sets a lower phase; what the agent has asked for and nobody began is cancelled. Undos are no business of phases.
+pub(crate) fn demote(state: &mut State, agent: AgentKind, to: Phase, because: &str) {
+    let now = state.now();
+    let known = state.phases.by_agent.entry(agent).or_default();
+    if to >= known.phase {
+        return;
+    }
+    known.phase = to;
+    known.since = now;
+    known.because = because.to_owned();
+    known.by_fiat = false;
+    let pending =
+        state.open.iter().filter(|id| state.entries.get(*id).is_some_and(|e| e.agent() == agent && !e.is_undo() && e.is_before_claim()));
+    let pending: Vec<EntryId> = pending.cloned().collect();
+    for id in pending {
+        let _ = ledger::step(state, &id, LedgerEvent::Cancel);
+    }
+}
+
+/// A person sets a phase: down at will, up one step when earned, or by fiat under the demonstration CA.
+pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phase, why: &str) -> Reply {
+    let now = state.now();
+    let known = state.phases.state_of(agent);
+    let because = format!("{who}: {why}");
+    if to <= known.phase {
+        demote(state, agent, to, &because);
+        return Reply::Done;
+    }
+    if state.stop.set {
+        return Reply::refused(LimitRule::Stopped, format!("STOP is set by {}: release it first", state.stop.by));
+    }
+    let mut missing = gate(&known, &state.settings.gate).missing;
+    if to == Phase::Autonomous && known.phase == Phase::Observe {
+        missing.push("one step at a time: Assist first".to_owned());
+    }
+    let earned = missing.is_empty();
+    if !earned && !state.settings.demonstration {
+        return Reply::refused(LimitRule::NotAllowed, format!("{agent} has not earned {to}: {}", missing.join("; ")));
+    }
+    let known = state.phases.by_agent.entry(agent).or_default();
+    known.phase = to;
+    known.since = now;
+    known.because = because;
+    known.by_fiat = !earned;
+    Reply::Done
+}
+
+enum Counted {
+    Yes,
+    Already,
+    Full,
+}
+
+/// Counts an episode once within a day.
+fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, correct: bool) -> Counted {
+    let now = state.now();
+    let key = format!("{agent}/{episode}");
+    let episode_ms = state.settings.episode_ms;
+    if state.phases.episodes.get(&key).is_some_and(|at| now.since_ms(*at) < episode_ms) {
+        return Counted::Already;
+    }
+    if state.phases.episodes.len() >= EPISODES_MAX {
+        state.phases.forget(now, episode_ms);
+        if state.phases.episodes.len() >= EPISODES_MAX {
+            return Counted::Full;
+        }
+    }
+    state.phases.episodes.insert(key, now);
+    let known = state.phases.by_agent.entry(agent).or_default();
+    known.first_at.get_or_insert(now);
+    known.last_at = Some(now);
+    if diagnosed {
+        known.episodes += 1;
+        known.correct += u32::from(correct);
+    } else {
+        known.abstained += 1;
+    }
+    let reading = gate(known, &state.settings.gate);
+    let (at, high) = (known.phase, reading.accuracy_high);
+    if high < state.settings.gate.accuracy_threshold {
+        demote(state, agent, at.lower(), &format!("accuracy is at most {high:.3}"));
+    }
+    Counted::Yes
+}
+
+/// A person's judgement. It carries the person's name and the coordinator's time, whatever was written into it.
+pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
+    match count(state, said.agent, &said.episode, said.diagnosed, said.correct) {
+        Counted::Yes | Counted::Already => Reply::Done,
+        Counted::Full => {
+            Reply::refused(LimitRule::Capacity, format!("{EPISODES_MAX} episodes of the last day are remembered: adjudicate again later"))
+        }
+    }
+}
+
+/// Picket's own recovery earns nothing; its own regression counts against it.
+pub(crate) fn regression(state: &mut State, id: &EntryId) {
+    let Some(agent) = state.entries.get(id).filter(|e| !e.is_undo()).map(|e| e.agent()) else { return };
+    // When it cannot be remembered it is not counted: the person who is paged will adjudicate it.
+    let _ = count(state, agent, &format!("regressed/{id}"), true, false);
+}
+
+/// Somebody saw an invariant broken: counted, and whose doing it was only observes from now on.
+pub(crate) fn violation_reported(
+    state: &mut State,
+    who: &Principal,
+    invariant: Invariant,
+    agent: Option<AgentKind>,
+    detail: &str,
+) -> Reply {
+    state.count_violation(invariant);
+    *state.reported.entry(invariant).or_insert(0) += 1;
+    // Not knowing whose doing it was is no reason to let anybody go on.
+    let guilty: Vec<AgentKind> = agent.map_or_else(|| AgentKind::ALL.to_vec(), |a| vec![a]);
+    for agent in guilty {
+        let known = state.phases.by_agent.entry(agent).or_default();
+        known.violations = known.violations.saturating_add(1);
+        demote(state, agent, Phase::Observe, &format!("{} broken, says {who}: {detail}", invariant.as_str()));
+    }
+    Reply::Done
+}
+
+/// `apply` found a broken invariant of its own: something is wrong with the coordinator, so nobody acts by it.
+pub(crate) fn own_violations(state: &mut State, before: u64) {
+    if state.own_violations() <= before {
+        return;
+    }
+    for agent in AgentKind::ALL {
+        let known = state.phases.by_agent.entry(agent).or_default();
+        known.violations = known.violations.saturating_add(1);
+        demote(state, agent, Phase::Observe, "the coordinator found an invariant broken");
+    }
+}
