@@ -1,1 +1,8 @@
-//! (being written)
+//! The `picket` binary's rooms: wiring only. One file per role, one per command.
+
+pub mod commands;
+pub mod config_file;
+pub mod demo;
+pub mod eval;
+pub mod roles;
+pub mod wiring;

@@ -1,1 +1,23 @@
-//! (being written)
+//! The SRE agent: repairs what is broken. Everything it needs is on the common pipeline; it looks for nothing else.
+
+use picket_core::action::Action;
+use picket_core::anomaly::Anomaly;
+use picket_core::ids::{AgentKind, ServiceId};
+use picket_core::ports::Readings;
+use picket_core::time::Timestamp;
+use picket_detection::Detector;
+use picket_pipeline::agent::AgentProfile;
+
+/// Its profile.
+#[must_use]
+pub fn profile() -> AgentProfile {
+    AgentProfile { kind: AgentKind::Sre, findings: nothing_more, monthly_saving_usd: no_saving }
+}
+
+fn nothing_more(_: &Detector, _: &ServiceId, _: &Readings, _: Timestamp) -> Vec<Anomaly> {
+    Vec::new()
+}
+
+fn no_saving(_: &Action, _: &Readings) -> Option<f64> {
+    None
+}

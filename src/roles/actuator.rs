@@ -1,0 +1,59 @@
+//! `picket actuator`: one cluster's hands. The only role that holds write credentials.
+
+use super::Pace;
+use crate::wiring::{Wiring, executor};
+use picket_adapters::journal::FileJournal;
+use picket_adapters::sqlite::SqliteAuditLog;
+use picket_coordinator::pki;
+use picket_core::ids::Principal;
+use picket_pipeline::actuator::{Actuator, ActuatorPorts, ActuatorSettings};
+
+/// How long one watch of the ledger waits for a change, real time.
+const WATCH_MS: u64 = 500;
+/// Real time between two steps: the watch itself waits.
+const STEP_MS: u64 = 20;
+
+/// The audit log's file of one cluster.
+#[must_use]
+pub fn audit_file(cluster: &str) -> String {
+    format!("audit-{}.sqlite", picket_core::signal::clean_token(cluster))
+}
+
+/// Runs until it is asked to end.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
+    wiring.require_built()?;
+    let known = wiring.cluster(cluster)?;
+    let timing = &wiring.config.timing;
+    let settings = ActuatorSettings {
+        cluster: cluster.into(),
+        key: pki::verifying_key(wiring.pki())?,
+        deadline_ms: timing.actuator_deadline_ms(),
+        write_timeout_ms: timing.write_timeout.ms(),
+        demonstration: known.simulated,
+    };
+    let ports = ActuatorPorts {
+        coordinator: wiring.coordinator(&Principal::Actuator(cluster.into()))?,
+        executor: executor(known)?,
+        audit: SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?,
+        journal: FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?,
+    };
+    let mut actuator = Actuator::new(settings, ports);
+    tracing::info!(cluster, "actuator is up");
+    let clock = wiring.now();
+    let mut pace = Pace::new(STEP_MS);
+    let end = super::asked_to_end();
+    tokio::pin!(end);
+    loop {
+        let pause = tokio::select! {
+            () = &mut end => return Ok(()),
+            done = actuator.step(&*clock, WATCH_MS) => pace.after(done),
+        };
+        tokio::select! {
+            () = &mut end => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `picket agent --kind sre|finops|secops`: reasons, and may touch nothing.
+
+use super::{Pace, pager::Pager};
+use crate::wiring::Wiring;
+use picket_adapters::candle::{MiniLm, model};
+use picket_core::ids::{AgentKind, Principal};
+use picket_core::ports::Embedder;
+use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
+use picket_pipeline::agent::{Agent, AgentPorts, AgentProfile, AgentSettings};
+use picket_pipeline::early_policy::EarlyPolicy;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Real time between two steps.
+const STEP_MS: u64 = 250;
+
+/// The profile of a kind.
+#[must_use]
+pub fn profile(kind: AgentKind) -> AgentProfile {
+    match kind {
+        AgentKind::Sre => picket_agent_sre::profile(),
+        AgentKind::FinOps => picket_agent_finops::profile(),
+        AgentKind::SecOps => picket_agent_secops::profile(),
+    }
+}
+
+/// The knowledge base over the shipped documents, with the local embedding model.
+///
+/// # Errors
+/// When the model is not there: it says the three ways to get it.
+pub fn retriever() -> anyhow::Result<Arc<Retriever>> {
+    let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::load(&model::locate()?)?);
+    Ok(Arc::new(Retriever::new(shipped(), Some(embedder))?))
+}
+
+/// An agent's settings, from the configuration.
+#[must_use]
+pub fn settings(wiring: &Wiring, name: &str, replay: bool) -> AgentSettings {
+    let started = Instant::now();
+    AgentSettings {
+        name: name.to_owned(),
+        clusters: wiring.cluster_names(),
+        replay,
+        tick_ms: wiring.config.mesh.look_interval.ms(),
+        settle_ms: wiring.config.mesh.look_interval.ms(),
+        again_ms: wiring.config.mesh.look_interval.ms(),
+        page_after_ms: 30_000,
+        attempts_max: 4,
+        detection: wiring.detection(),
+        correlation: wiring.correlation(),
+        stopwatch: Arc::new(move || started.elapsed().as_secs_f64() * 1000.0),
+    }
+}
+
+/// The engine's settings, from the configuration.
+#[must_use]
+pub fn engine_settings(wiring: &Wiring) -> Settings {
+    let rules = wiring.config.limit_rules();
+    Settings {
+        min_confidence: rules.min_confidence,
+        min_confidence_irreversible: rules.min_confidence_irreversible,
+        evidence_ttl_ms: rules.evidence_ttl_ms,
+        top_k: wiring.config.diagnostics.rag.top_k_retrieval as usize,
+        ..Settings::default()
+    }
+}
+
+/// Runs until it is asked to end.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Result<()> {
+    wiring.require_built()?;
+    let nonce = rand::random::<u32>();
+    let ports = AgentPorts {
+        bus: wiring.bus().await?,
+        coordinator: wiring.coordinator(&Principal::Agent(kind))?,
+        engine: EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring)),
+        policy: EarlyPolicy { rules: wiring.config.limit_rules() },
+        notifier: Pager::new(&wiring.config.mesh.page_url),
+    };
+    // A new name per life: the stream is read from its oldest message, and the baselines come back.
+    let mut agent = Agent::new(profile(kind), settings(wiring, &nonce.to_string(), replay), ports, u64::from(nonce));
+    tracing::info!(%kind, replay, "agent is up");
+    let mut pace = Pace::new(STEP_MS);
+    let end = super::asked_to_end();
+    tokio::pin!(end);
+    loop {
+        let pause = tokio::select! {
+            () = &mut end => return Ok(()),
+            done = agent.step(wiring.clock.now()) => pace.after(done),
+        };
+        tokio::select! {
+            () = &mut end => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `picket coordinator`: one Raft node of the safety core.
+
+use crate::wiring::Wiring;
+use anyhow::Context as _;
+use picket_coordinator::{NodeConfig, RaftTimers, pki, serve};
+use picket_core::config::Config;
+use picket_state_machine::Settings;
+
+/// The state machine's settings, from the configuration.
+#[must_use]
+pub fn settings(config: &Config, demonstration: bool) -> Settings {
+    let timing = &config.timing;
+    Settings {
+        limits: config.limit_rules(),
+        gate: config.gate_rule(),
+        approval_severities: config.orchestration.chatops.approval_required_for_severity.clone(),
+        demonstration,
+        permit_ttl_ms: timing.permit_ttl.ms(),
+        act_deadline_ms: timing.act_deadline.ms(),
+        approval_ttl_ms: timing.approval_ttl.ms(),
+        queue_ttl_ms: timing.queue_ttl.ms(),
+        sync_ttl_ms: timing.sync_ttl.ms(),
+        monitor_window_ms: config.safety.remediation.post_action_monitor_window.ms(),
+        lease_ttl_ms: i64::from(config.orchestration.distributed_locks.ttl_seconds) * 1000,
+        refresh_ttl_ms: timing.refresh_ttl.ms(),
+        clock_jump_ms: timing.clock_jump.ms(),
+        ..Settings::default()
+    }
+}
+
+/// Runs node `id` until it is asked to end.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(wiring: &Wiring, id: u64) -> anyhow::Result<()> {
+    wiring.require_built()?;
+    let peers = wiring.config.mesh.coordinators.clone();
+    let listen = peers.get(&id).with_context(|| format!("mesh.coordinators has no node {id}"))?.clone();
+    let ca = std::fs::read_to_string(wiring.pki().join("ca.pem")).with_context(|| format!("{}: no ca.pem", wiring.pki().display()))?;
+    let demonstration = pki::is_demonstration(&ca)?;
+    let bootstrap = peers.keys().next() == Some(&id);
+    let node = serve(NodeConfig {
+        id,
+        listen,
+        peers,
+        data_dir: wiring.data(&format!("coordinator-{id}"))?,
+        pki_dir: wiring.pki().to_owned(),
+        settings: settings(&wiring.config, demonstration),
+        clock: wiring.now(),
+        bootstrap,
+        timers: RaftTimers::default(),
+    })
+    .await?;
+    tracing::info!(id, address = %node.local_addr(), demonstration, "coordinator node is up");
+    super::asked_to_end().await;
+    node.shutdown().await;
+    Ok(())
+}

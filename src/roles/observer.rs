@@ -1,0 +1,44 @@
+//! `picket observer`: one cluster's graph, facts and grades.
+
+use super::Pace;
+use crate::wiring::{Wiring, reader};
+use picket_core::ids::Principal;
+use picket_pipeline::observer::{Observer, ObserverSettings};
+
+/// Real time between two steps.
+const STEP_MS: u64 = 250;
+
+/// Runs until it is asked to end.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
+    wiring.require_built()?;
+    let config = &wiring.config;
+    let settings = ObserverSettings {
+        cluster: cluster.into(),
+        // A new name per life: the stream is read from its oldest message, and the baselines come back.
+        name: format!("observer-{}", rand::random::<u32>()),
+        facts_period_ms: config.timing.facts_period.ms(),
+        graph_refresh_ms: config.observability.dependency_graph_refresh_interval.ms(),
+        tick_ms: config.mesh.look_interval.ms(),
+        monitor_window_ms: config.safety.remediation.post_action_monitor_window.ms(),
+        detection: wiring.detection(),
+    };
+    let coordinator = wiring.coordinator(&Principal::Observer(cluster.into()))?;
+    let mut observer = Observer::new(settings, wiring.bus().await?, coordinator, reader(wiring.cluster(cluster)?)?);
+    tracing::info!(cluster, "observer is up");
+    let mut pace = Pace::new(STEP_MS);
+    let end = super::asked_to_end();
+    tokio::pin!(end);
+    loop {
+        let pause = tokio::select! {
+            () = &mut end => return Ok(()),
+            done = observer.step(wiring.clock.now()) => pace.after(done),
+        };
+        tokio::select! {
+            () = &mut end => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
