@@ -1,1 +1,13 @@
-//! (being written)
+//! Adapters: one folder per outside system, each the implementation of a port of `picket_core`.
+
+pub mod calendar;
+pub mod candle;
+pub mod clock;
+pub mod conformance;
+pub mod in_memory;
+pub mod journal;
+pub mod kubernetes;
+pub mod nats;
+pub mod otlp;
+pub mod replay;
+pub mod sqlite;

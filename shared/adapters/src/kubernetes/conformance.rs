@@ -1,0 +1,365 @@
+//! What every store of objects must let the executor do. Run on the memory and on an API server.
+
+use super::objects::{Kind, Mode, Objects};
+use super::{ACTION_ID, Executor, FENCING_TOKEN, STAMPED_GENERATION, released_spec, stamp};
+use ed25519_dalek::SigningKey;
+use picket_core::action::{Action, Remediation};
+use picket_core::claim::{ClaimBody, ClaimConfirmation, ClaimedAction};
+use picket_core::ids::ServiceId;
+use picket_core::outcome::{ObjectRef, Receipt};
+use picket_core::permit::{Permit, PermitBody};
+use picket_core::ports::{Before, PortError, Proof, RemediationExecutor as _};
+use picket_core::proposal::Work;
+use picket_core::scope::{FencingToken, Scope};
+use picket_core::time::Timestamp;
+use serde_json::{Value, json};
+
+/// One cluster, seen from outside too.
+pub(super) trait World {
+    /// What the executor writes through.
+    type Objects: Objects;
+
+    /// With picket's write credentials.
+    fn objects(&self) -> Self::Objects;
+    /// Creates or replaces an object, past the fence.
+    fn put_as_somebody_else(&self, object: Value);
+    /// What stands.
+    fn read(&self, at: &ObjectRef) -> Option<Value>;
+}
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Runs the whole suite, each case in a cluster of its own.
+pub(super) async fn all<W: World, F: Future<Output = W>>(make: impl Fn() -> F) {
+    for remediation in catalogue() {
+        applies_once_with_its_stamp(&seeded(make().await), &remediation).await;
+        is_proven_after_a_lost_answer(&seeded(make().await), &remediation).await;
+        is_proven_absent_when_never_sent(&seeded(make().await), &remediation).await;
+        is_taken_back_or_refused(&seeded(make().await), &remediation).await;
+    }
+    a_stale_version_conflicts(&seeded(make().await)).await;
+    an_undo_is_refused_after_a_foreign_change(&seeded(make().await)).await;
+    only_status_changed_is_absence_and_a_spec_changed_is_neither(&seeded(make().await)).await;
+    a_lower_token_is_refused_by_the_sink(&seeded(make().await)).await;
+    what_cannot_be_done_is_refused_before_the_claim(&seeded(make().await)).await;
+    a_second_quarantine_uses_the_same_policy(&seeded(make().await)).await;
+}
+
+fn catalogue() -> Vec<Remediation> {
+    let container = || "cart".to_owned();
+    vec![
+        Remediation::RolloutRestart,
+        Remediation::Rollback { to_revision: 1 },
+        Remediation::Scale { replicas: 5, from: 3 },
+        Remediation::SetMemoryLimit { container: container(), limit_bytes: 1 << 30 },
+        Remediation::SetResources { container: container(), cpu_request_millicores: 1500, memory_bytes: 768 << 20 },
+        Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 20 << 30 },
+        Remediation::RenewCertificate { secret: "cart-tls".into() },
+        Remediation::Quarantine,
+    ]
+}
+
+fn deployment_ref() -> ObjectRef {
+    Kind::Deployment.named("shop", "cart")
+}
+
+fn template(version: &str) -> Value {
+    json!({
+        "metadata": {"labels": {"app": "cart"}},
+        "spec": {"containers": [
+            {"name": "proxy", "image": "registry.local/proxy:1"},
+            {"name": "cart", "image": format!("registry.local/cart:{version}"), "resources": {
+                "requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "512Mi"},
+            }},
+        ]},
+    })
+}
+
+fn seeded<W: World>(world: W) -> W {
+    world.put_as_somebody_else(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "cart", "namespace": "shop", "labels": {"app": "cart"}, "annotations": {"deployment.kubernetes.io/revision": "2"}},
+        "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "cart"}}, "template": template("v2")},
+        "status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3},
+    }));
+    let uid = world.read(&deployment_ref()).unwrap()["metadata"]["uid"].clone();
+    for (revision, version) in [("1", "v1"), ("2", "v2")] {
+        let mut template = template(version);
+        template["metadata"]["labels"]["pod-template-hash"] = json!(version);
+        world.put_as_somebody_else(json!({
+            "apiVersion": "apps/v1", "kind": "ReplicaSet",
+            "metadata": {"name": format!("cart-{version}"), "namespace": "shop", "annotations": {"deployment.kubernetes.io/revision": revision},
+                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart", "uid": uid, "controller": true}]},
+            "spec": {"selector": {"matchLabels": {"app": "cart"}}, "template": template},
+        }));
+    }
+    world.put_as_somebody_else(json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data-cart", "namespace": "shop"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}},
+    }));
+    world.put_as_somebody_else(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cart-tls", "namespace": "shop"},
+        "type": "kubernetes.io/tls", "data": {"tls.crt": "Yw==", "tls.key": "aw=="},
+    }));
+    world
+}
+
+fn work(remediation: Remediation) -> Work {
+    Work::Do { action: Action { service: ServiceId::new("east", "shop", "cart"), remediation } }
+}
+
+fn undo(remediation: Remediation, receipt: Receipt) -> Work {
+    let Work::Do { action } = work(remediation) else { unreachable!("made so above") };
+    Work::Undo { action, receipt }
+}
+
+/// A claim that the coordinator confirmed.
+fn claimed(entry: &str, work: &Work, token: u64) -> ClaimedAction {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let token = FencingToken(token);
+    let permit = Permit::sign(
+        PermitBody {
+            entry: entry.into(),
+            cluster: "east".into(),
+            work: work.clone(),
+            digest: work.digest(),
+            tokens: [(Scope::of(&work.action().service), token)].into(),
+            reserved_pods: 1,
+            issued_at: NOW,
+            expires_at: NOW.plus_ms(20_000),
+            stop_epoch: 0,
+            restore_epoch: 0,
+            demonstration: false,
+        },
+        &key,
+    );
+    let body = ClaimBody {
+        entry: entry.into(),
+        digest: work.digest(),
+        actuator_epoch: 1,
+        claimed_at: NOW,
+        act_deadline: NOW.plus_ms(30_000),
+        token,
+    };
+    ClaimedAction::confirm(&permit, &ClaimConfirmation::sign(body, &key), 1, &key.verifying_key()).unwrap()
+}
+
+fn executor<W: World>(world: &W) -> Executor<W::Objects> {
+    Executor::new(world.objects())
+}
+
+fn annotation(object: &Value, key: &str) -> Option<String> {
+    stamp::read(object, key).map(ToOwned::to_owned)
+}
+
+fn holds(object: &Value, fields: &std::collections::BTreeMap<String, Value>) -> bool {
+    fields.iter().all(|(pointer, value)| object.pointer(pointer).unwrap_or(&Value::Null) == value)
+}
+
+async fn applies_once_with_its_stamp<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let untouched = world.read(&super::plan::target(work.action()));
+    let before = executor.prepare(&work).await.unwrap();
+    assert_eq!(world.read(&before.object), untouched, "{remediation:?}: preparing changes nothing");
+    assert!(!before.content.to_string().contains("tls.key"), "a private key in the journal");
+    let claim = claimed("act-1", &work, 7);
+    let receipt = executor.execute(&claim, &before, NOW).await.unwrap();
+    let made = world.read(&before.object).unwrap();
+    assert_eq!(annotation(&made, ACTION_ID).as_deref(), Some("act-1"), "{remediation:?}");
+    assert_eq!(annotation(&made, FENCING_TOKEN).as_deref(), Some("7"));
+    if stamp::counts_generations(&before.object) {
+        assert_eq!(annotation(&made, STAMPED_GENERATION), Some(made["metadata"]["generation"].to_string()), "{remediation:?}");
+    }
+    assert_eq!(receipt.resource_version_after, made["metadata"]["resourceVersion"].as_str().unwrap());
+    assert_eq!(receipt.resource_version_before, before.resource_version);
+    assert!(receipt.after.len() > 1 && holds(&made, &receipt.after), "{remediation:?}: {receipt:?}");
+    assert_ne!(receipt.before, receipt.after);
+    if let Some(untouched) = untouched {
+        assert!(holds(&untouched, &receipt.before), "{remediation:?}: {receipt:?}");
+    }
+    if remediation.kind() == picket_core::action::RemediationKind::RenewCertificate {
+        assert_eq!(made["data"]["tls.key"], "aw==", "a secret keeps what was not read");
+    }
+    if matches!(remediation, Remediation::Rollback { .. }) {
+        assert_eq!(made["spec"]["template"], template("v1"));
+    }
+    let again = executor.execute(&claim, &before, NOW).await;
+    assert!(matches!(again, Err(PortError::Conflict { .. })), "{remediation:?}: {again:?}");
+    assert_eq!(world.read(&before.object).unwrap(), made, "a second copy changes nothing");
+}
+
+async fn is_proven_after_a_lost_answer<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    let answer = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await.unwrap();
+    let made = world.read(&before.object).unwrap();
+    let proof = executor.prove(&"act-1".into(), FencingToken(7), &work, &before, NOW).await.unwrap();
+    assert_eq!(proof, Proof::Effect(answer), "{remediation:?}: as good as the lost answer");
+    assert_eq!(world.read(&before.object).unwrap(), made, "proving an effect writes nothing");
+}
+
+async fn is_proven_absent_when_never_sent<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    let entry = "act-1".into();
+    let prove = || executor.prove(&entry, FencingToken(7), &work, &before, NOW);
+    assert_eq!(prove().await.unwrap(), Proof::Absence, "{remediation:?}");
+    let fenced = world.read(&before.object).unwrap();
+    assert_eq!(annotation(&fenced, FENCING_TOKEN).as_deref(), Some("8"));
+    assert_eq!(annotation(&fenced, ACTION_ID), None, "the fence is no stamp");
+    match &reading(&before)["target"] {
+        Value::Null => assert_eq!(fenced["spec"], released_spec()),
+        target => assert_eq!(fenced["spec"], target["spec"]),
+    }
+    assert_eq!(prove().await.unwrap(), Proof::Absence, "{remediation:?}: the answer of the first proof may be lost too");
+    let late = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await;
+    assert!(matches!(late, Err(PortError::Conflict { .. })), "{remediation:?}: {late:?}");
+    let after = world.read(&before.object).unwrap();
+    assert_eq!((annotation(&after, ACTION_ID), &after["spec"]), (None, &fenced["spec"]), "the late write changed nothing");
+    // The next claim's token is at least the fence.
+    let before = executor.prepare(&work).await.unwrap();
+    executor.execute(&claimed("act-2", &work, 8), &before, NOW).await.unwrap();
+    assert_eq!(annotation(&world.read(&before.object).unwrap(), ACTION_ID).as_deref(), Some("act-2"));
+}
+
+fn reading(before: &Before) -> &Value {
+    &before.content
+}
+
+async fn is_taken_back_or_refused<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    let receipt = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await.unwrap();
+    let undo = undo(remediation.clone(), receipt.clone());
+    let prepared = executor.prepare(&undo).await;
+    if remediation.kind().reversibility() == picket_core::action::Reversibility::None {
+        assert!(matches!(prepared, Err(PortError::Refused { .. })), "{remediation:?}: {prepared:?}");
+        return;
+    }
+    let second = prepared.unwrap();
+    let undone = executor.execute(&claimed("act-2", &undo, 8), &second, NOW).await.unwrap();
+    let made = world.read(&second.object).unwrap();
+    assert_eq!(annotation(&made, ACTION_ID).as_deref(), Some("act-2"), "an undo bears its own stamp");
+    match &reading(&before)["target"] {
+        Value::Null => assert_eq!(made["spec"], released_spec(), "what was created is made to do nothing"),
+        target => assert_eq!(made["spec"], target["spec"], "{remediation:?}"),
+    }
+    let proof = executor.prove(&"act-2".into(), FencingToken(8), &undo, &second, NOW).await.unwrap();
+    assert_eq!(proof, Proof::Effect(undone));
+    let twice = executor.prepare(&undo).await;
+    assert!(matches!(twice, Err(PortError::Refused { .. })), "the parent's stamp is gone: {twice:?}");
+}
+
+async fn a_stale_version_conflicts<W: World>(world: &W) {
+    let (executor, work) = (executor(world), work(Remediation::Scale { replicas: 5, from: 3 }));
+    let before = executor.prepare(&work).await.unwrap();
+    let mut theirs = world.read(&before.object).unwrap();
+    theirs["spec"]["replicas"] = json!(4);
+    world.put_as_somebody_else(theirs);
+    let stands = world.read(&before.object);
+    let answer = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await;
+    assert!(matches!(answer, Err(PortError::Conflict { .. })), "{answer:?}");
+    assert_eq!(world.read(&before.object), stands);
+}
+
+async fn an_undo_is_refused_after_a_foreign_change<W: World>(world: &W) {
+    let remediation = Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 1 << 30 };
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    let receipt = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await.unwrap();
+    let undo = undo(remediation, receipt);
+    let mut theirs = world.read(&before.object).unwrap();
+    theirs["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"] = json!("2Gi");
+    world.put_as_somebody_else(theirs.clone());
+    let answer = executor.prepare(&undo).await;
+    assert!(matches!(&answer, Err(PortError::Refused { why, .. }) if why.contains("somebody else")), "{answer:?}");
+    // Another field of theirs is left alone.
+    theirs["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"] = json!("1Gi");
+    theirs["spec"]["replicas"] = json!(4);
+    theirs["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    world.put_as_somebody_else(theirs.clone());
+    let second = executor.prepare(&undo).await.unwrap();
+    executor.execute(&claimed("act-2", &undo, 8), &second, NOW).await.unwrap();
+    let made = world.read(&second.object).unwrap();
+    assert_eq!(made["spec"]["replicas"], 4);
+    assert_eq!(made["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"], "512Mi");
+}
+
+async fn only_status_changed_is_absence_and_a_spec_changed_is_neither<W: World>(world: &W) {
+    let (executor, work) = (executor(world), work(Remediation::RolloutRestart));
+    let before = executor.prepare(&work).await.unwrap();
+    let mut theirs = world.read(&before.object).unwrap();
+    theirs["status"]["readyReplicas"] = json!(2);
+    world.put_as_somebody_else(theirs.clone());
+    let answer = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await;
+    assert!(matches!(answer, Err(PortError::Conflict { .. })), "{answer:?}");
+    let proof = executor.prove(&"act-1".into(), FencingToken(7), &work, &before, NOW).await.unwrap();
+    assert_eq!(proof, Proof::Absence);
+    assert_eq!(annotation(&world.read(&before.object).unwrap(), FENCING_TOKEN).as_deref(), Some("8"));
+    let before = executor.prepare(&work).await.unwrap();
+    theirs["spec"]["replicas"] = json!(4);
+    theirs["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    world.put_as_somebody_else(theirs);
+    let proof = executor.prove(&"act-2".into(), FencingToken(8), &work, &before, NOW).await.unwrap();
+    assert!(matches!(proof, Proof::Neither(_)), "{proof:?}: their change may have come after ours");
+}
+
+async fn a_lower_token_is_refused_by_the_sink<W: World>(world: &W) {
+    let (executor, first) = (executor(world), work(Remediation::Scale { replicas: 5, from: 3 }));
+    let before = executor.prepare(&first).await.unwrap();
+    executor.execute(&claimed("act-1", &first, 7), &before, NOW).await.unwrap();
+    let stands = world.read(&before.object);
+    let objects = world.objects();
+    for annotations in [json!({ FENCING_TOKEN: "6" }), json!({ FENCING_TOKEN: null })] {
+        let patch = json!({"metadata": {"annotations": annotations}, "spec": {"replicas": 9}});
+        let answer = objects.patch(&before.object, &patch, Mode::Commit).await;
+        assert!(matches!(answer, Err(PortError::Refused { .. })), "{answer:?}");
+    }
+    let bare = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new", "namespace": "shop"}});
+    let answer = objects.create(&Kind::Secret.named("shop", "new"), &bare, Mode::Commit).await;
+    assert!(matches!(answer, Err(PortError::Refused { .. })), "{answer:?}");
+    let second = work(Remediation::Scale { replicas: 6, from: 5 });
+    let before = executor.prepare(&second).await.unwrap();
+    assert_eq!(before.token, Some(FencingToken(7)));
+    let answer = executor.execute(&claimed("act-0", &second, 6), &before, NOW).await;
+    assert!(matches!(answer, Err(PortError::Refused { .. })), "{answer:?}");
+    assert_eq!(world.read(&before.object), stands);
+}
+
+async fn what_cannot_be_done_is_refused_before_the_claim<W: World>(world: &W) {
+    let executor = executor(world);
+    for remediation in [
+        Remediation::Scale { replicas: 3, from: 2 },
+        Remediation::Rollback { to_revision: 9 },
+        Remediation::Rollback { to_revision: 2 },
+        Remediation::SetMemoryLimit { container: "nobody".into(), limit_bytes: 1 << 30 },
+        Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 512 << 20 },
+        Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 5 << 30 },
+    ] {
+        let answer = executor.prepare(&work(remediation.clone())).await;
+        assert!(matches!(answer, Err(PortError::Refused { .. })), "{remediation:?}: {answer:?}");
+    }
+    let answer = executor.prepare(&work(Remediation::RenewCertificate { secret: "nothing".into() })).await;
+    assert!(matches!(answer, Err(PortError::NotFound { .. })), "{answer:?}");
+    let mut theirs = world.read(&deployment_ref()).unwrap();
+    theirs["metadata"]["labels"]["picket.dev/managed"] = json!("false");
+    world.put_as_somebody_else(theirs);
+    for remediation in [Remediation::RolloutRestart, Remediation::Quarantine] {
+        let answer = executor.prepare(&work(remediation.clone())).await;
+        assert!(matches!(answer, Err(PortError::Refused { .. })), "{remediation:?}: {answer:?}");
+    }
+}
+
+async fn a_second_quarantine_uses_the_same_policy<W: World>(world: &W) {
+    let (executor, work) = (executor(world), work(Remediation::Quarantine));
+    let before = executor.prepare(&work).await.unwrap();
+    let receipt = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await.unwrap();
+    let lift = undo(Remediation::Quarantine, receipt);
+    let second = executor.prepare(&lift).await.unwrap();
+    executor.execute(&claimed("act-2", &lift, 8), &second, NOW).await.unwrap();
+    let third = executor.prepare(&work).await.unwrap();
+    let receipt = executor.execute(&claimed("act-3", &work, 9), &third, NOW).await.unwrap();
+    let made = world.read(&third.object).unwrap();
+    assert_eq!(made["spec"]["podSelector"]["matchLabels"], json!({"app": "cart"}));
+    assert_eq!(receipt.before["/spec"], released_spec());
+}

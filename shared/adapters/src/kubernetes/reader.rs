@@ -1,0 +1,215 @@
+//! Reads a cluster for its observer: pods per service, and the figures that stand in its objects.
+
+use super::objects::{Kind, Objects};
+use super::{ApiObjects, quantity, stamp};
+use picket_core::facts::ServiceFacts;
+use picket_core::ids::{ClusterName, ServiceId};
+use picket_core::ports::{ClusterReader, PortResult, Readings};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Of a service without a `picket.dev/tier` label.
+const TIER_UNKNOWN: u8 = 2;
+
+/// Reads one cluster; read-only credentials are enough.
+#[derive(Clone, Debug)]
+pub struct Reader<O> {
+    cluster: ClusterName,
+    objects: O,
+}
+
+/// Reads a real cluster.
+pub type KubernetesReader = Reader<ApiObjects>;
+
+impl<O: Objects> Reader<O> {
+    /// Of this cluster.
+    #[must_use]
+    pub const fn new(cluster: ClusterName, objects: O) -> Self {
+        Self { cluster, objects }
+    }
+}
+
+impl<O: Objects> ClusterReader for Reader<O> {
+    async fn read(&self) -> PortResult<Vec<(ServiceId, ServiceFacts, Readings)>> {
+        let deployments = self.objects.list(Kind::Deployment, None).await?;
+        let (pods, sets) =
+            (by_namespace(self.objects.list(Kind::Pod, None).await?), by_namespace(self.objects.list(Kind::ReplicaSet, None).await?));
+        let none = Vec::new();
+        let mut services = Vec::with_capacity(deployments.len());
+        for deployment in &deployments {
+            let (Some(namespace), Some(name)) = (text(deployment, "/metadata/namespace"), text(deployment, "/metadata/name")) else {
+                continue;
+            };
+            let service = ServiceId::new(self.cluster.clone(), namespace, name);
+            let facts = facts(deployment, pods.get(namespace).unwrap_or(&none));
+            services.push((service, facts, readings(deployment, sets.get(namespace).unwrap_or(&none))));
+        }
+        Ok(services)
+    }
+}
+
+fn by_namespace(objects: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
+    let mut grouped: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for object in objects {
+        grouped.entry(text(&object, "/metadata/namespace").unwrap_or_default().to_owned()).or_default().push(object);
+    }
+    grouped
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Value::as_str)
+}
+
+fn count(object: &Value, pointer: &str) -> Option<u32> {
+    object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
+}
+
+fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// Whether the deployment made this replica set.
+pub(super) fn is_owned_by(set: &Value, deployment: &Value) -> bool {
+    let owners = set.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let metadata = &deployment["metadata"];
+    owners.is_some_and(|owners| {
+        owners.iter().any(|owner| owner["kind"] == "Deployment" && owner["name"] == metadata["name"] && owner["uid"] == metadata["uid"])
+    })
+}
+
+/// Counts the service's pods.
+///
+/// A rollout is in progress while the controller has not seen the newest generation, not all wanted pods are of the new template, or
+/// old ones are left. It is picket's when the newest generation is the one that picket's stamp names, else somebody else's. Pods that
+/// are wanted and not ready count as disrupted by others, except during a rollout of picket's: its act reserved them already.
+fn facts(deployment: &Value, pods: &[Value]) -> ServiceFacts {
+    let desired = count(deployment, "/spec/replicas").unwrap_or(1);
+    let selector = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let selected = |pod: &&Value| {
+        selector.is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(|(key, value)| label(pod, key) == value.as_str()))
+            && !matches!(text(pod, "/status/phase"), Some("Succeeded" | "Failed"))
+            && text(pod, "/metadata/deletionTimestamp").is_none()
+    };
+    let own: Vec<&Value> = pods.iter().filter(selected).collect();
+    let ready = own.iter().filter(|pod| is_ready(pod)).count() as u32;
+    let generation = deployment.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
+    let observed = deployment.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
+    let updated = count(deployment, "/status/updatedReplicas").unwrap_or(0);
+    let in_progress = observed < generation || updated < desired || count(deployment, "/status/replicas").unwrap_or(0) > updated;
+    let is_pickets = stamp::read(deployment, stamp::STAMPED_GENERATION) == Some(generation.to_string().as_str());
+    ServiceFacts {
+        ready,
+        total: own.len() as u32,
+        desired,
+        disrupted_by_others: if in_progress && is_pickets { 0 } else { desired.saturating_sub(ready) },
+        tier: label(deployment, "picket.dev/tier")
+            .and_then(|tier| tier.parse().ok())
+            .filter(|tier| (1..=3).contains(tier))
+            .unwrap_or(TIER_UNKNOWN),
+        foreign_rollout: in_progress && !is_pickets,
+        protected: label(deployment, "picket.dev/managed") == Some("false"),
+        ..ServiceFacts::default()
+    }
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|list| list.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+}
+
+/// What stands in the objects; use, volumes and certificates come from telemetry.
+fn readings(deployment: &Value, sets: &[Value]) -> Readings {
+    let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let main = containers.iter().find(|c| c["name"] == deployment["metadata"]["name"]).or(containers.first());
+    let resource = |pointer: &str| match main?.pointer(pointer)? {
+        Value::String(text) => quantity::parse(text),
+        number => number.as_f64(),
+    };
+    Readings {
+        memory_limit_bytes: resource("/resources/limits/memory"),
+        memory_request_bytes: resource("/resources/requests/memory"),
+        cpu_request_cores: resource("/resources/requests/cpu"),
+        replicas_desired: count(deployment, "/spec/replicas"),
+        revision: revisions(deployment, sets),
+        container: main.and_then(|c| c["name"].as_str()).map(ToOwned::to_owned),
+        ..Readings::default()
+    }
+}
+
+/// The revision in force and the newest before it that can still be gone back to.
+fn revisions(deployment: &Value, sets: &[Value]) -> Option<(i64, i64)> {
+    let revision = |object: &Value| stamp::read(object, "deployment.kubernetes.io/revision").and_then(|text| text.parse::<i64>().ok());
+    let current = revision(deployment)?;
+    let previous = sets.iter().filter(|set| is_owned_by(set, deployment)).filter_map(revision).filter(|r| *r < current).max()?;
+    Some((current, previous))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::InMemoryObjects;
+    use super::*;
+    use serde_json::json;
+
+    fn deployment() -> Value {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "cart", "namespace": "shop", "labels": {"picket.dev/tier": "1"}, "annotations": {"deployment.kubernetes.io/revision": "5"}},
+            "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "cart"}},
+                "template": {"spec": {"containers": [{"name": "proxy"}, {"name": "cart", "resources": {"limits": {"memory": "512Mi"}, "requests": {"cpu": "250m"}}}]}}},
+            "status": {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3}})
+    }
+
+    fn pod(name: &str, ready: bool) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop", "labels": {"app": "cart"}},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}]}})
+    }
+
+    async fn read(objects: &InMemoryObjects) -> (ServiceId, ServiceFacts, Readings) {
+        Reader::new("east".into(), objects.clone()).read().await.unwrap().remove(0)
+    }
+
+    #[tokio::test]
+    async fn pods_and_figures_are_read() {
+        let objects = InMemoryObjects::default();
+        let uid = objects.put(deployment())["metadata"]["uid"].clone();
+        for revision in [3, 5, 4] {
+            objects.put(
+                json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": format!("cart-{revision}"), "namespace": "shop",
+                "annotations": {"deployment.kubernetes.io/revision": revision.to_string()},
+                "ownerReferences": [{"kind": "Deployment", "name": "cart", "uid": uid}]}}),
+            );
+        }
+        for (name, ready) in [("a", true), ("b", true), ("c", false)] {
+            objects.put(pod(name, ready));
+        }
+        let mut other = pod("d", true);
+        other["metadata"]["labels"]["app"] = json!("pay");
+        objects.put(other);
+        let (service, facts, readings) = read(&objects).await;
+        assert_eq!(service.to_string(), "east/shop/cart");
+        assert_eq!((facts.ready, facts.total, facts.desired, facts.disrupted_by_others, facts.tier), (2, 3, 3, 1, 1));
+        assert!(!facts.foreign_rollout && !facts.protected);
+        assert_eq!(readings.revision, Some((5, 4)));
+        assert_eq!(readings.container.as_deref(), Some("cart"));
+        assert_eq!((readings.memory_limit_bytes, readings.cpu_request_cores), (Some(536_870_912.0), Some(0.25)));
+    }
+
+    #[tokio::test]
+    async fn a_rollout_is_pickets_only_at_the_stamped_generation() {
+        let objects = InMemoryObjects::default();
+        objects.put(deployment());
+        objects.put(pod("a", true));
+        let mut rolling = deployment();
+        rolling["spec"]["template"]["x"] = json!(1);
+        rolling["status"]["updatedReplicas"] = json!(1);
+        let made = objects.put(rolling.clone());
+        assert_eq!(made["metadata"]["generation"], 2);
+        let (_, facts, _) = read(&objects).await;
+        assert!(facts.foreign_rollout);
+        assert_eq!(facts.disrupted_by_others, 2);
+        rolling["metadata"]["annotations"][stamp::STAMPED_GENERATION] = json!("2");
+        objects.put(rolling);
+        let (_, facts, _) = read(&objects).await;
+        assert!(!facts.foreign_rollout);
+        assert_eq!(facts.disrupted_by_others, 0);
+    }
+}
