@@ -1,0 +1,82 @@
+//! What a caller hears when it is not an answer.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+/// The body of every answer that is not a success.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// HTTP status; carried along when a follower passes on what the leader said.
+    #[serde(skip)]
+    pub status: u16,
+    /// Which call or object.
+    pub what: String,
+    /// Why, and what to do.
+    pub why: String,
+    /// When to try again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, what: &str, why: impl Into<String>) -> Self {
+        Self { status: status.as_u16(), what: what.to_owned(), why: why.into(), retry_after_ms: None }
+    }
+
+    /// The request is wrong.
+    pub fn bad_request(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, what, why)
+    }
+
+    /// The principal may not.
+    pub fn forbidden(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, what, why)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, what, "it does not exist")
+    }
+
+    /// Not now; try again, here or on another node.
+    pub fn unavailable(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, what, why)
+    }
+
+    /// The deadline passed; it may have happened.
+    pub fn timeout(what: &str) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, what, "no answer within the deadline; ask again with the same request id")
+    }
+
+    /// Too much at once.
+    pub fn full(what: &str) -> Self {
+        Self {
+            retry_after_ms: Some(100),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, what, "as many calls as this node takes at once are in progress")
+        }
+    }
+
+    /// A defect of this node.
+    pub fn internal(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, what, why)
+    }
+
+    /// What the leader said to the follower that forwarded.
+    pub fn passed_on(status: u16, body: &[u8]) -> Self {
+        let parsed: Option<Self> = serde_json::from_slice(body).ok();
+        match parsed {
+            Some(problem) => Self { status, ..problem },
+            None => Self::unavailable("the leader", format!("it answered status {status}")),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        metrics::counter!("picket_coordinator_problems_total", "status" => status.as_u16().to_string()).increment(1);
+        (status, Json(self)).into_response()
+    }
+}

@@ -1,0 +1,83 @@
+//! The API of a node: for clients under `/v1`, for the other nodes under `/raft`.
+
+pub mod client_routes;
+pub mod error;
+pub mod listen;
+pub mod raft_routes;
+mod reads;
+mod writes;
+
+use crate::raft::Raft;
+use crate::raft::machine::Machine;
+use crate::raft::network::Peers;
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use ed25519_dalek::SigningKey;
+use error::Problem;
+use picket_core::ids::Principal;
+use picket_core::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Longest body of a client's request.
+pub const CLIENT_BODY_MAX_BYTES: usize = 1 << 20;
+/// Longest body of another node's message, snapshots apart.
+pub const NODE_BODY_MAX_BYTES: usize = 80 << 20;
+/// Longest snapshot.
+pub const SNAPSHOT_MAX_BYTES: usize = 512 << 20;
+/// Deadline of a command, from when the node took it.
+pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Deadline of a read: without a leader it fails soon, so that the caller goes elsewhere.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
+/// Calls in progress at once.
+const CALLS_MAX: usize = 256;
+/// Watches in progress at once; they mostly wait.
+const WATCHES_MAX: usize = 512;
+
+/// Gives the time to propose; the run's clock, not the machine's.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the routes of a node work with.
+pub struct Node {
+    /// This node.
+    pub id: u64,
+    /// Its part of the group.
+    pub raft: Raft,
+    /// Its state.
+    pub machine: Machine,
+    /// The other nodes.
+    pub peers: Peers,
+    /// Signs permits and claims from committed entries.
+    pub signing_key: SigningKey,
+    /// What the leader proposes as the time.
+    pub clock: Clock,
+    calls: Semaphore,
+    watches: Semaphore,
+}
+
+impl Node {
+    /// A node with nothing in progress.
+    #[must_use]
+    pub fn new(id: u64, raft: Raft, machine: Machine, peers: Peers, signing_key: SigningKey, clock: Clock) -> Self {
+        Self { id, raft, machine, peers, signing_key, clock, calls: Semaphore::new(CALLS_MAX), watches: Semaphore::new(WATCHES_MAX) }
+    }
+}
+
+/// Who calls, taken from the connection's certificate.
+#[derive(Clone, Debug)]
+pub struct Caller(pub Principal);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Problem::internal("the connection", "it carries no identity"))
+    }
+}
+
+/// Every route of a node.
+pub fn router(node: Arc<Node>) -> Router {
+    client_routes::routes().merge(raft_routes::routes()).with_state(node)
+}

@@ -1,0 +1,72 @@
+//! What only nodes may call.
+
+use super::error::Problem;
+use super::{Caller, NODE_BODY_MAX_BYTES, Node, SNAPSHOT_MAX_BYTES, reads, writes};
+use crate::raft::wire::{self, Forwarded, ReadIndex, paths};
+use crate::raft::{Snapshot, TypeConfig};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::post;
+use axum::{Json, Router};
+use bytes::Bytes;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use picket_core::coordination::Answer;
+use picket_core::ids::Principal;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+pub(super) fn routes() -> Router<Arc<Node>> {
+    let snapshot = Router::new().route(paths::SNAPSHOT, post(install)).layer(DefaultBodyLimit::max(SNAPSHOT_MAX_BYTES));
+    Router::new()
+        .route(paths::APPEND, post(append))
+        .route(paths::VOTE, post(vote))
+        .route(paths::PRE_VOTE, post(pre_vote))
+        .route(paths::READ_INDEX, post(read_index))
+        .route(paths::FORWARD, post(forward))
+        .layer(DefaultBodyLimit::max(NODE_BODY_MAX_BYTES))
+        .merge(snapshot)
+        .route_layer(from_fn(nodes_only))
+}
+
+async fn nodes_only(Caller(principal): Caller, request: Request, next: Next) -> Result<Response, Problem> {
+    match principal {
+        Principal::Node(_) => Ok(next.run(request).await),
+        other => Err(Problem::forbidden(request.uri().path(), format!("it is for nodes of the coordinator, and this is {other}"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|e| Problem::bad_request(path, e.to_string()))
+}
+
+async fn append(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<AppendEntriesResponse<TypeConfig>>, Problem> {
+    let rpc: AppendEntriesRequest<TypeConfig> = read(paths::APPEND, &body)?;
+    node.raft.append_entries(rpc).await.map(Json).map_err(|e| Problem::internal(paths::APPEND, e.to_string()))
+}
+
+async fn vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
+    let rpc: VoteRequest<TypeConfig> = read(paths::VOTE, &body)?;
+    node.raft.vote(rpc).await.map(Json).map_err(|e| Problem::internal(paths::VOTE, e.to_string()))
+}
+
+async fn pre_vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
+    let rpc: VoteRequest<TypeConfig> = read(paths::PRE_VOTE, &body)?;
+    node.raft.pre_vote(rpc).await.map(Json).map_err(|e| Problem::internal(paths::PRE_VOTE, e.to_string()))
+}
+
+async fn install(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<SnapshotResponse<TypeConfig>>, Problem> {
+    let (head, state) = wire::unpack_snapshot(&body).map_err(|e| Problem::bad_request(paths::SNAPSHOT, e))?;
+    let snapshot = Snapshot { meta: head.meta, snapshot: state.to_vec() };
+    node.raft.install_full_snapshot(head.vote, snapshot).await.map(Json).map_err(|e| Problem::internal(paths::SNAPSHOT, e.to_string()))
+}
+
+async fn read_index(State(node): State<Arc<Node>>) -> Result<Json<ReadIndex>, Problem> {
+    reads::read_index(&node, "read").await.map(Json)
+}
+
+/// The other node vouches for who said it: it took the name from a certificate of the same CA.
+async fn forward(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<Answer>, Problem> {
+    let Forwarded { principal, request } = read(paths::FORWARD, &body)?;
+    writes::propose(&node, principal, request).await.map(Json)
+}

@@ -1,0 +1,79 @@
+//! Reads: from this node's state, once it is known to hold everything that was committed when the read began.
+
+use super::error::Problem;
+use super::{Node, READ_TIMEOUT};
+use crate::raft::wire::{ReadIndex, paths};
+use openraft::ReadPolicy;
+use picket_core::coordination::{LedgerChange, LedgerEntry, WatchPage};
+use picket_core::ids::Principal;
+use picket_core::ledger::EntryState;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Returns once this node has applied all that was committed when it was called.
+pub(super) async fn linearize(node: &Node, what: &str) -> Result<(), Problem> {
+    let work = async {
+        let index = match node.raft.current_leader().await {
+            Some(leader) if leader == node.id => read_index(node, what).await?.log_id.index,
+            Some(leader) => {
+                let answer: ReadIndex = node
+                    .peers
+                    .call(leader, paths::READ_INDEX, &(), READ_TIMEOUT)
+                    .await
+                    .map_err(|e| Problem::unavailable(what, e.to_string()))?;
+                answer.log_id.index
+            }
+            None => return Err(Problem::unavailable(what, "there is no leader at the moment")),
+        };
+        let wait = node.raft.wait(Some(READ_TIMEOUT)).applied_index_at_least(Some(index), "a read").await;
+        wait.map(|_| ()).map_err(|e| Problem::unavailable(what, e.to_string()))
+    };
+    tokio::time::timeout(READ_TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(Problem::unavailable(what, "no quorum confirmed the leader within the deadline")))
+}
+
+/// The leader's part: a quorum confirms that it still leads (ReadIndex; no clock is trusted).
+pub(super) async fn read_index(node: &Node, what: &str) -> Result<ReadIndex, Problem> {
+    let (read, _) = node.raft.get_read_log_id(ReadPolicy::ReadIndex).await.map_err(|e| Problem::unavailable(what, e.to_string()))?;
+    Ok(ReadIndex { log_id: *read.log_id() })
+}
+
+/// Changes after `revision`, in order and gapless; waits for the first.
+pub(super) async fn watch(node: &Node, principal: &Principal, revision: u64, wait: Duration) -> Result<WatchPage, Problem> {
+    let deadline = Instant::now() + wait;
+    let mut revisions = node.machine.revisions();
+    // A node that is cut off would let its watchers wait for ever.
+    linearize(node, "watch").await?;
+    loop {
+        revisions.borrow_and_update();
+        let page = page(node, principal, revision);
+        if page.compacted || !page.changes.is_empty() || Instant::now() >= deadline {
+            return Ok(page);
+        }
+        match tokio::time::timeout_at(deadline, revisions.changed()).await {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(_)) => return Err(Problem::unavailable("watch", "this node is shutting down")),
+        }
+    }
+}
+
+/// Changes that one answer carries at most.
+const PAGE_MAX: usize = 256;
+
+/// A permit goes to the actuator of its cluster, and to nobody else.
+fn page(node: &Node, principal: &Principal, revision: u64) -> WatchPage {
+    node.machine.read(|state| {
+        let (changes, compacted) = state.changes_after(revision, PAGE_MAX);
+        let permit_of = |entry: &LedgerEntry| match principal {
+            Principal::Actuator(cluster) if entry.state == EntryState::Permitted => {
+                picket_state_machine::permit_for(state, &entry.id, &node.signing_key).filter(|p| &p.body.cluster == cluster)
+            }
+            _ => None,
+        };
+        let changes: Vec<_> =
+            changes.into_iter().map(|(revision, entry)| LedgerChange { revision, permit: permit_of(&entry), entry }).collect();
+        let next = if compacted { state.revision() } else { changes.last().map_or(revision, |c| c.revision) };
+        WatchPage { changes, revision: next, compacted }
+    })
+}

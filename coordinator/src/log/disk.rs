@@ -1,0 +1,304 @@
+//! The log as openraft sees it: entries in memory for readers, every change on disk before it counts.
+
+use super::writer::{Job, Writer};
+use super::{LogError, durable, segment};
+use crate::raft::{Entry, LogId, TypeConfig, Vote};
+use openraft::entry::RaftEntry as _;
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+
+/// Jobs that may wait for the writing thread.
+const JOBS_MAX: usize = 1024;
+/// Bytes of entries handed out at once to replicate.
+const BATCH_BYTES: usize = 4 << 20;
+const HINT_BYTES: usize = 512;
+
+#[derive(Default)]
+struct Memory {
+    entries: BTreeMap<u64, (Entry, usize)>,
+    purged: Option<LogId>,
+    committed: Option<LogId>,
+    vote: Option<Vote>,
+}
+
+impl Memory {
+    fn last(&self) -> Option<LogId> {
+        self.entries.last_key_value().map(|(_, (e, _))| e.log_id).or(self.purged)
+    }
+}
+
+/// The log of one node. Clones read and write the same log.
+#[derive(Clone)]
+pub struct DiskLog {
+    memory: Arc<Mutex<Memory>>,
+    jobs: SyncSender<Job>,
+    vote_path: PathBuf,
+    thread: Arc<WriterThread>,
+    /// Held for as long as the log is open.
+    lock: Arc<File>,
+}
+
+/// Joined by `DiskLog::close`, so that a restart in one process finds everything written.
+struct WriterThread(Mutex<Option<std::thread::JoinHandle<()>>>);
+
+impl DiskLog {
+    /// Opens or creates the log in `dir`. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `Damaged` when something that was durable cannot be read; `InUse` when another node has the folder.
+    pub fn open(dir: &Path) -> Result<Self, LogError> {
+        fs::create_dir_all(dir).map_err(LogError::io(dir))?;
+        let lock_path = dir.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(LogError::io(&lock_path))?;
+        if lock.try_lock().is_err() {
+            return Err(LogError::InUse { path: dir.to_owned() });
+        }
+        let vote_path = dir.join("vote");
+        let purge_mark = dir.join("purged");
+        let mut memory = Memory { vote: read_json(&vote_path)?, purged: read_json(&purge_mark)?, ..Memory::default() };
+        let segments = read_segments(dir, &mut memory)?;
+        let hint_path = dir.join("committed");
+        let hint =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&hint_path).map_err(LogError::io(&hint_path))?;
+        memory.committed = read_hint(&hint);
+        // What was committed was durable here first; without it this node could vote against its own word.
+        if let Some(committed) = memory.committed
+            && memory.last().is_none_or(|last| last.index < committed.index)
+        {
+            let (path, offset) = segments.last().map_or_else(|| (dir.to_owned(), 0), |s| (s.path.clone(), s.len_bytes));
+            return Err(LogError::Damaged {
+                path,
+                offset,
+                why: format!("entries up to {} were committed and are not in the log", committed.index),
+            });
+        }
+        durable::sync_dir(dir)?;
+        let (jobs, queue) = sync_channel(JOBS_MAX);
+        let writer = Writer::new(dir, segments, hint, purge_mark);
+        let thread =
+            std::thread::Builder::new().name("raft-log".to_owned()).spawn(move || writer.run(&queue)).map_err(LogError::io(dir))?;
+        Ok(Self {
+            memory: Arc::new(Mutex::new(memory)),
+            jobs,
+            vote_path,
+            thread: Arc::new(WriterThread(Mutex::new(Some(thread)))),
+            lock: Arc::new(lock),
+        })
+    }
+
+    /// Waits until the writing thread has done all it was asked, and gives the folder free. Other clones can only read from then on. Blocks.
+    pub fn close(&self) {
+        // A thread that is gone already has nothing left to do.
+        let _ = self.jobs.send(Job::Close);
+        let handle = self.thread.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handle) = handle
+            && handle.join().is_err()
+        {
+            tracing::error!("the log's writing thread had panicked");
+        }
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the data folder's lock was not given back; it ends with the process");
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, job: Job) -> io::Result<()> {
+        // The queue is bounded; waiting here is the back-pressure, and openraft batches meanwhile.
+        self.jobs.send(job).map_err(|_| io::Error::other("the log's writing thread is gone"))
+    }
+
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Job) -> io::Result<()> {
+        let (done, answer) = oneshot::channel();
+        self.send(job(done))?;
+        answer.await.map_err(|_| io::Error::other("the log's writing thread is gone"))?
+    }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LogError> {
+    let Some(bytes) = durable::read(path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| LogError::Damaged { path: path.to_owned(), offset: 0, why: e.to_string() })
+}
+
+fn read_segments(dir: &Path, memory: &mut Memory) -> Result<Vec<segment::Segment>, LogError> {
+    let paths = segment::list(dir)?;
+    let mut segments = Vec::with_capacity(paths.len());
+    let mut previous: Option<u64> = None;
+    for (position, path) in paths.iter().enumerate() {
+        let found = segment::open(path, position + 1 == paths.len(), |record| {
+            let purged = memory.purged.map(|p| p.index);
+            // What was purged may have holes: a snapshot can reach beyond what the log ever held.
+            let reaches = purged.map_or(0, |p| p + 1);
+            let follows = match previous {
+                Some(p) if p + 1 >= reaches => record.index == p + 1,
+                Some(p) => record.index > p && record.index <= reaches,
+                None => record.index <= reaches,
+            };
+            if !follows {
+                return Err(format!("index {} follows {previous:?}, purged up to {purged:?}: entries are missing", record.index));
+            }
+            previous = Some(record.index);
+            let entry: Entry = serde_json::from_slice(record.payload).map_err(|e| format!("the entry does not parse: {e}"))?;
+            if entry.log_id.index != record.index {
+                return Err(format!("the entry says index {}, its record {}", entry.log_id.index, record.index));
+            }
+            if purged.is_none_or(|p| record.index > p) {
+                memory.entries.insert(record.index, (entry, record.payload.len()));
+            }
+            Ok(())
+        })?;
+        segments.push(found);
+    }
+    // A file that was created and never written would keep its name from being created again.
+    if let Some(empty) = segments.pop_if(|s| s.places.is_empty()) {
+        fs::remove_file(&empty.path).map_err(LogError::io(&empty.path))?;
+    }
+    Ok(segments)
+}
+
+fn hint_bytes(committed: Option<LogId>) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(&committed)?;
+    bytes.resize(HINT_BYTES - 64, b' ');
+    let sum = hex::encode(Sha256::digest(&bytes));
+    bytes.extend_from_slice(sum.as_bytes());
+    Ok(bytes)
+}
+
+/// `None` when it is missing or torn: it only saves time.
+fn read_hint(file: &File) -> Option<LogId> {
+    use std::os::unix::fs::FileExt as _;
+    let mut bytes = [0; HINT_BYTES];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    let (content, sum) = bytes.split_at(HINT_BYTES - 64);
+    (hex::encode(Sha256::digest(content)).as_bytes() == sum).then(|| serde_json::from_slice(content).ok().flatten()).flatten()
+}
+
+fn half_open(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(i) => *i,
+        Bound::Excluded(i) => i.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(i) => i.saturating_add(1),
+        Bound::Excluded(i) => *i,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end.max(start))
+}
+
+impl RaftLogReader<TypeConfig> for DiskLog {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> Result<Vec<Entry>, io::Error> {
+        let (start, end) = half_open(&range);
+        Ok(self.memory().entries.range(start..end).map(|(_, (e, _))| e.clone()).collect())
+    }
+
+    async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
+        Ok(self.memory().vote)
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
+        let memory = self.memory();
+        let mut bytes = 0;
+        let mut entries = Vec::new();
+        for (entry, len) in memory.entries.range(start..end.max(start)).map(|(_, e)| e) {
+            if !entries.is_empty() && bytes + len > BATCH_BYTES {
+                break;
+            }
+            bytes += len;
+            entries.push(entry.clone());
+        }
+        Ok(entries)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for DiskLog {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
+        let memory = self.memory();
+        Ok(LogState { last_purged_log_id: memory.purged, last_log_id: memory.last() })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> Result<(), io::Error> {
+        let bytes = serde_json::to_vec(vote)?;
+        let path = self.vote_path.clone();
+        self.ask(|done| Job::Replace { path, bytes, done }).await?;
+        self.memory().vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> Result<(), io::Error> {
+        {
+            let mut memory = self.memory();
+            memory.committed = committed;
+            // A snapshot being installed commits entries that never were in the log; the hint speaks of the log alone.
+            if committed.is_some_and(|c| memory.last().is_none_or(|last| last.index < c.index)) {
+                return Ok(());
+            }
+        }
+        self.send(Job::Hint { bytes: hint_bytes(committed)? })
+    }
+
+    async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
+        Ok(self.memory().committed)
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut records = Vec::new();
+        {
+            let mut memory = self.memory();
+            for entry in entries {
+                let index = entry.index();
+                if let Some(last) = memory.entries.last_key_value().map(|(i, _)| *i)
+                    && index != last + 1
+                {
+                    return Err(io::Error::other(format!("index {index} would follow {last}: the log must have no holes")));
+                }
+                let bytes = serde_json::to_vec(&entry)?;
+                memory.entries.insert(index, (entry, bytes.len()));
+                records.push((index, bytes));
+            }
+        }
+        self.send(Job::Append { records, done: callback })
+    }
+
+    async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
+        let from = last_log_id.map_or(0, |id| id.index + 1);
+        drop(self.memory().entries.split_off(&from));
+        self.ask(|done| Job::Truncate { from, done }).await
+    }
+
+    async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
+        let mark = serde_json::to_vec(&log_id)?;
+        self.ask(|done| Job::Purge { upto: log_id.index, mark, done }).await?;
+        let mut memory = self.memory();
+        memory.entries = memory.entries.split_off(&(log_id.index + 1));
+        memory.purged = memory.purged.max(Some(log_id));
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! Files that are replaced whole: a reader sees the old or the new, also after a power cut.
+
+use super::LogError;
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+/// Makes names in a folder durable.
+///
+/// # Errors
+/// What the file system says.
+pub fn sync_dir(dir: &Path) -> Result<(), LogError> {
+    File::open(dir).and_then(|d| d.sync_all()).map_err(LogError::io(dir))
+}
+
+/// Replaces `path` by its sha256 and `bytes`: written aside, synced, renamed, and the folder synced.
+///
+/// # Errors
+/// What the file system says.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("."));
+    let aside = path.with_extension("tmp");
+    let mut file = File::create(&aside).map_err(LogError::io(&aside))?;
+    let header = format!("{}\n", hex::encode(Sha256::digest(bytes)));
+    file.write_all(header.as_bytes()).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(LogError::io(&aside))?;
+    drop(file);
+    fs::rename(&aside, path).map_err(LogError::io(path))?;
+    sync_dir(dir)
+}
+
+/// Reads what `replace` wrote; `None` when there is no such file.
+///
+/// # Errors
+/// `Damaged` when the checksum does not match.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    let mut bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LogError::Io { path: path.to_owned(), error }),
+    };
+    let damaged = |offset, why: &str| LogError::Damaged { path: path.to_owned(), offset, why: why.to_owned() };
+    let end = bytes.iter().position(|b| *b == b'\n').ok_or_else(|| damaged(0, "its checksum line is missing"))?;
+    let content = bytes.split_off(end + 1);
+    if hex::encode(Sha256::digest(&content)).as_bytes() != &bytes[..end] {
+        return Err(damaged(end as u64 + 1, "its checksum does not match"));
+    }
+    Ok(Some(content))
+}

@@ -1,0 +1,79 @@
+//! Segment files: named by the first index in them, read whole at open.
+
+use super::LogError;
+use super::record::{self, Record};
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+/// Where one record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the record.
+    pub index: u64,
+    /// First byte of it in its file.
+    pub offset: u64,
+}
+
+/// One file of records.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its records, in order.
+    pub places: Vec<Place>,
+    /// Bytes in it, all durable.
+    pub len_bytes: u64,
+    /// Bytes of a torn write that were cut off at open.
+    pub torn_bytes: u64,
+}
+
+/// The file that begins with `index`.
+#[must_use]
+pub fn path_of(dir: &Path, index: u64) -> PathBuf {
+    dir.join(format!("{index:020}.log"))
+}
+
+/// Segment files of a folder, in order.
+///
+/// # Errors
+/// What the file system says.
+pub fn list(dir: &Path) -> Result<Vec<PathBuf>, LogError> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(LogError::io(dir))? {
+        let path = entry.map_err(LogError::io(dir))?.path();
+        if path.extension().is_some_and(|e| e == "log") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads a file, gives each record to `take`, and cuts off a torn tail when it is the `last` file.
+///
+/// # Errors
+/// `Damaged` when a record that was durable cannot be read, or `take` refuses it.
+pub fn open(path: &Path, last: bool, mut take: impl FnMut(&Record<'_>) -> Result<(), String>) -> Result<Segment, LogError> {
+    let bytes = fs::read(path).map_err(LogError::io(path))?;
+    let damaged = |offset: usize, why: &str| LogError::Damaged { path: path.to_owned(), offset: offset as u64, why: why.to_owned() };
+    let mut places = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match record::decode(&bytes[at..]) {
+            Ok(found) => {
+                take(&found).map_err(|why| damaged(at, &why))?;
+                places.push(Place { index: found.index, offset: at as u64 });
+                at += found.len_bytes();
+            }
+            Err(why) if !last || record::durable_follower(&bytes, at) => return Err(damaged(at, why)),
+            Err(_) => break,
+        }
+    }
+    let torn_bytes = (bytes.len() - at) as u64;
+    if torn_bytes > 0 {
+        let file = OpenOptions::new().write(true).open(path).map_err(LogError::io(path))?;
+        file.set_len(at as u64).and_then(|()| file.sync_all()).map_err(LogError::io(path))?;
+        tracing::warn!(file = %path.display(), offset = at, torn_bytes, "cut off a write that a crash had torn");
+    }
+    Ok(Segment { path: path.to_owned(), places, len_bytes: at as u64, torn_bytes })
+}

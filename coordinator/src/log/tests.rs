@@ -1,0 +1,210 @@
+//! What the disk promises, also after a crash.
+
+use super::{DiskLog, LogError, record, segment};
+use crate::raft::machine::Machine;
+use crate::raft::{Entry, LogId, TypeConfig, Vote};
+use openraft::entry::RaftEntry as _;
+use openraft::storage::{RaftLogStorage as _, RaftLogStorageExt as _};
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::{RaftLogReader as _, StorageError};
+use picket_state_machine::Settings;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+struct InTempDir;
+
+impl StoreBuilder<TypeConfig, DiskLog, Machine, tempfile::TempDir> for InTempDir {
+    async fn build(&self) -> Result<(tempfile::TempDir, DiskLog, Machine), StorageError<TypeConfig>> {
+        let dir = tempfile::tempdir().unwrap();
+        let log = DiskLog::open(dir.path()).unwrap();
+        let machine = Machine::open(dir.path(), Settings::default()).unwrap();
+        Ok((dir, log, machine))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openrafts_own_suite_passes() {
+    Suite::<TypeConfig, DiskLog, Machine, InTempDir, tempfile::TempDir>::test_all(InTempDir).await.unwrap();
+}
+
+fn id(index: u64) -> LogId {
+    openraft::testing::log_id::<TypeConfig>(1, 1, index)
+}
+
+fn entries(range: std::ops::Range<u64>) -> Vec<Entry> {
+    range.map(|i| Entry::new_blank(id(i))).collect()
+}
+
+/// Ten entries, each synced by itself, and closed.
+async fn ten(dir: &Path) {
+    let mut log = DiskLog::open(dir).unwrap();
+    for entry in entries(0..10) {
+        log.blocking_append([entry]).await.unwrap();
+    }
+    log.close();
+}
+
+async fn indexes(log: &mut DiskLog) -> Vec<u64> {
+    log.try_get_log_entries(..).await.unwrap().iter().map(|e| e.log_id.index).collect()
+}
+
+fn only_segment(dir: &Path) -> PathBuf {
+    let paths = segment::list(dir).unwrap();
+    assert_eq!(paths.len(), 1, "{paths:?}");
+    paths[0].clone()
+}
+
+/// First bytes of the records of a file.
+fn offsets(path: &Path) -> Vec<usize> {
+    let bytes = fs::read(path).unwrap();
+    let mut at = 0;
+    let mut found = Vec::new();
+    while at < bytes.len() {
+        found.push(at);
+        at += record::decode(&bytes[at..]).unwrap().len_bytes();
+    }
+    found
+}
+
+#[tokio::test]
+async fn entries_vote_truncation_and_purge_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    ten(dir.path()).await;
+    let vote = Vote::new(7, 2);
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.save_vote(&vote).await.unwrap();
+    log.truncate_after(Some(id(7))).await.unwrap();
+    log.purge(id(2)).await.unwrap();
+    log.blocking_append(entries(8..9)).await.unwrap();
+    log.close();
+
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    assert_eq!(indexes(&mut log).await, [3, 4, 5, 6, 7, 8]);
+    assert_eq!(log.read_vote().await.unwrap(), Some(vote));
+    let state = log.get_log_state().await.unwrap();
+    assert_eq!((state.last_purged_log_id, state.last_log_id), (Some(id(2)), Some(id(8))));
+}
+
+#[tokio::test]
+async fn a_log_that_was_purged_beyond_its_end_goes_on_from_the_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    ten(dir.path()).await;
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.purge(id(50)).await.unwrap();
+    log.blocking_append(entries(51..53)).await.unwrap();
+    log.close();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    assert_eq!(indexes(&mut log).await, [51, 52]);
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_off_wherever_it_was_torn() {
+    let dir = tempfile::tempdir().unwrap();
+    ten(dir.path()).await;
+    let path = only_segment(dir.path());
+    let whole = fs::read(&path).unwrap();
+    let last = *offsets(&path).last().unwrap();
+    for cut in last + 1..whole.len() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let mut log = DiskLog::open(dir.path()).unwrap();
+        assert_eq!(indexes(&mut log).await, (0..9).collect::<Vec<_>>(), "cut at {cut}");
+        log.close();
+        assert_eq!(fs::metadata(&path).unwrap().len(), last as u64);
+    }
+    // Pages that were allocated and never written.
+    let mut zeros = whole.clone();
+    zeros.extend([0; 5000]);
+    fs::write(&path, &zeros).unwrap();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    assert_eq!(indexes(&mut log).await, (0..10).collect::<Vec<_>>());
+    log.blocking_append(entries(10..11)).await.unwrap();
+    log.close();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    assert_eq!(indexes(&mut log).await, (0..11).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_batch_that_reached_the_disk_in_the_wrong_order_is_a_torn_tail() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.blocking_append(entries(0..2)).await.unwrap();
+    log.blocking_append(entries(2..6)).await.unwrap();
+    log.close();
+    let path = only_segment(dir.path());
+    let third = offsets(&path)[3];
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[third + record::HEADER_BYTES] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    // Entries 4 and 5 are sound, but were not promised before 3 was.
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    assert_eq!(indexes(&mut log).await, [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_refuses_to_start_and_names_file_and_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    ten(dir.path()).await;
+    let path = only_segment(dir.path());
+    let whole = fs::read(&path).unwrap();
+    for (entry, start) in offsets(&path).into_iter().enumerate().take(9) {
+        for at in [start, start + 5, start + 12, start + 30, start + record::HEADER_BYTES + 3] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            fs::write(&path, &bytes).unwrap();
+            let error = DiskLog::open(dir.path()).err().unwrap_or_else(|| panic!("entry {entry}, byte {at}: opened"));
+            assert!(matches!(&error, LogError::Damaged { path: p, offset, .. } if *p == path && *offset == start as u64), "{error}");
+            assert!(
+                error.to_string().contains(&path.display().to_string()) && error.to_string().contains(&format!("byte {start}")),
+                "{error}"
+            );
+        }
+    }
+    fs::write(&path, &whole).unwrap();
+    DiskLog::open(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_tail_that_was_committed_refuses_to_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.blocking_append(entries(0..10)).await.unwrap();
+    log.save_committed(Some(id(9))).await.unwrap();
+    log.close();
+    let path = only_segment(dir.path());
+    let last = *offsets(&path).last().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[last + record::HEADER_BYTES] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let error = DiskLog::open(dir.path()).err().unwrap();
+    assert!(matches!(&error, LogError::Damaged { offset, .. } if *offset == last as u64), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_vote_refuses_to_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.save_vote(&Vote::new(3, 1)).await.unwrap();
+    log.close();
+    let path = dir.path().join("vote");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(matches!(DiskLog::open(dir.path()), Err(LogError::Damaged { path: p, .. }) if p == path));
+}
+
+#[tokio::test]
+async fn one_folder_serves_one_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = DiskLog::open(dir.path()).unwrap();
+    assert!(matches!(DiskLog::open(dir.path()), Err(LogError::InUse { .. })));
+    first.close();
+    DiskLog::open(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_hole_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = DiskLog::open(dir.path()).unwrap();
+    log.blocking_append(entries(0..2)).await.unwrap();
+    assert!(log.blocking_append(entries(3..4)).await.is_err());
+}

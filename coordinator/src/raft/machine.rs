@@ -1,0 +1,143 @@
+//! The state machine as openraft sees it: state in memory, snapshots on disk.
+
+use super::snapshot_file::SnapshotFile;
+use super::{Effect, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::log::LogError;
+use futures::{Stream, StreamExt as _};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
+use picket_state_machine::{Settings, State};
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
+
+struct Applied {
+    last: Option<LogId>,
+    membership: StoredMembership,
+    state: State,
+}
+
+/// The replicated state of one node. Clones share it.
+#[derive(Clone)]
+pub struct Machine {
+    applied: Arc<RwLock<Applied>>,
+    revision: watch::Sender<u64>,
+    file: SnapshotFile,
+}
+
+impl Machine {
+    /// The state of the newest snapshot in `dir`, or an empty one. Blocks on the disk.
+    ///
+    /// # Errors
+    /// `Damaged` when there is a snapshot that cannot be read.
+    pub fn open(dir: &Path, settings: Settings) -> Result<Self, LogError> {
+        let file = SnapshotFile::in_dir(dir);
+        let applied = match file.read()? {
+            None => Applied { last: None, membership: StoredMembership::default(), state: State::new(settings) },
+            Some((meta, json)) => {
+                let state = serde_json::from_slice(&json).map_err(|e| file.damaged(0, &e.to_string()))?;
+                Applied { last: meta.last_log_id, membership: meta.last_membership, state }
+            }
+        };
+        let revision = watch::Sender::new(applied.state.revision());
+        Ok(Self { applied: Arc::new(RwLock::new(applied)), revision, file })
+    }
+
+    /// Looks at the state. Keep it short: nothing is applied meanwhile.
+    pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.applied.read().unwrap_or_else(PoisonError::into_inner).state)
+    }
+
+    /// The ledger's revision, and a wake-up when it rises.
+    #[must_use]
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    fn announce(&self, revision: u64) {
+        self.revision.send_if_modified(|now| std::mem::replace(now, revision) != revision);
+    }
+
+    async fn write_file(&self, meta: SnapshotMeta, json: Vec<u8>) -> io::Result<Vec<u8>> {
+        let file = self.file.clone();
+        tokio::task::spawn_blocking(move || file.write(&meta, &json).map(|()| json)).await.map_err(io::Error::other)?
+    }
+}
+
+impl RaftStateMachine<TypeConfig> for Machine {
+    type SnapshotData = Vec<u8>;
+    type SnapshotBuilder = Self;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
+        Ok((applied.last, applied.membership.clone()))
+    }
+
+    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    where
+        Strm: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some(item) = entries.next().await {
+            let (entry, responder) = item?;
+            let (effect, revision) = {
+                let mut applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
+                let effect = match &entry.payload {
+                    EntryPayload::Blank => Effect::Nothing,
+                    EntryPayload::Membership(membership) => {
+                        applied.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                        Effect::Nothing
+                    }
+                    EntryPayload::Normal(proposed) => {
+                        let (said, at) = proposed.read().map_err(|e| {
+                            io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id))
+                        })?;
+                        Effect::Replied(Box::new(picket_state_machine::apply(&mut applied.state, &said, at).answer))
+                    }
+                };
+                applied.last = Some(entry.log_id);
+                (effect, applied.state.revision())
+            };
+            if let Some(responder) = responder {
+                responder.send(effect);
+            }
+            self.announce(revision);
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> Result<(), io::Error> {
+        let state: State = serde_json::from_slice(&snapshot)?;
+        // Durable first: what the log is purged up to must never be ahead of it.
+        self.write_file(meta.clone(), snapshot).await?;
+        let revision = state.revision();
+        *self.applied.write().unwrap_or_else(PoisonError::into_inner) =
+            Applied { last: meta.last_log_id, membership: meta.last_membership.clone(), state };
+        self.announce(revision);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
+        let file = self.file.clone();
+        let found = tokio::task::spawn_blocking(move || file.read()).await.map_err(io::Error::other)??;
+        Ok(found.map(|(meta, snapshot)| Snapshot { meta, snapshot }))
+    }
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Machine {
+    type SnapshotData = Vec<u8>;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let (meta, json) = {
+            let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
+            let meta = SnapshotMeta { last_log_id: applied.last, last_membership: applied.membership.clone() };
+            (meta, serde_json::to_vec(&applied.state)?)
+        };
+        let snapshot = self.write_file(meta.clone(), json).await?;
+        Ok(Snapshot { meta, snapshot })
+    }
+}

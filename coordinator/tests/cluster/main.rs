@@ -1,0 +1,7 @@
+//! The coordinator as a group: real TCP, real TLS, real disks.
+
+mod access;
+mod damage;
+mod failover;
+mod group;
+mod restart;
