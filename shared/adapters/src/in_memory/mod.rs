@@ -1,0 +1,7 @@
+//! Ports without an outside system, for tests and one-process runs. Same conformance suites as the real adapters.
+
+mod audit;
+mod bus;
+
+pub use audit::InMemoryAuditLog;
+pub use bus::InMemoryBus;
