@@ -1,0 +1,70 @@
+//! Deviations that pass by themselves: acting on them would be wrong, however well they can be explained.
+
+use crate::engine::Settings;
+use crate::signs::{change_before, standing};
+use picket_core::anomaly::Symptom;
+use picket_core::cause::Cause;
+use picket_core::incident::{ChangeKind, Incident};
+use picket_core::ports::DiagnosisContext;
+use picket_core::severity::has_impact;
+
+/// Load over the usual below which a surge has ebbed.
+const EBBED: f64 = 1.2;
+
+/// True when the newest sighting is older than the evidence may be.
+#[must_use]
+pub fn stale(incident: &Incident, context: &DiagnosisContext, settings: &Settings) -> bool {
+    incident.anomalies.iter().map(|a| a.last_seen).max().is_none_or(|newest| context.now.since_ms(newest) > settings.evidence_ttl_ms)
+}
+
+/// Why this passes by itself, if it does. `leading` is the best explained cause, when one is well explained.
+#[must_use]
+pub fn passing(incident: &Incident, context: &DiagnosisContext, leading: Option<Cause>, settings: &Settings) -> Option<String> {
+    if leading.is_some_and(|cause| crate::weights::profile(cause).standalone) {
+        return None;
+    }
+    ended(incident, context, settings)
+        .or_else(|| ebbing(incident, context, leading))
+        .or_else(|| settling(incident, context, leading, settings))
+}
+
+/// Nothing that hurts has been seen for a while. A kill is an event and a crash loop a state between events: these do not fade.
+fn ended(incident: &Incident, context: &DiagnosisContext, settings: &Settings) -> Option<String> {
+    let lasting = |s: Symptom| standing(s) || matches!(s, Symptom::OomKilled | Symptom::CrashLoop | Symptom::Restarts);
+    if incident.anomalies.iter().any(|a| lasting(a.symptom)) {
+        return None;
+    }
+    let newest = incident.anomalies.iter().map(|a| a.last_seen).max()?;
+    let quiet_ms = context.now.since_ms(newest);
+    (quiet_ms > settings.fading_ms).then(|| format!("nothing has deviated for {} s", quiet_ms / 1000))
+}
+
+/// More load, carried without harm, or already falling back.
+fn ebbing(incident: &Incident, context: &DiagnosisContext, leading: Option<Cause>) -> Option<String> {
+    if !matches!(leading, None | Some(Cause::LoadSurge)) {
+        return None;
+    }
+    let loaded = incident.anomalies.iter().find(|a| a.symptom == Symptom::TrafficHigh)?;
+    let name = &loaded.service.name;
+    if !incident.anomalies.iter().any(|a| has_impact(a.symptom)) {
+        return Some(format!("{name} gets more requests than usual and answers them as well as ever"));
+    }
+    let readings = context.readings.get(&loaded.service)?;
+    let ratio = readings.request_rate? / readings.request_rate_usual.filter(|usual| *usual > 0.0)?;
+    (ratio < EBBED).then(|| format!("the load on {name} is back to {ratio:.1} times the usual"))
+}
+
+/// A rollout so young that unavailable pods and a few errors belong to it.
+fn settling(incident: &Incident, context: &DiagnosisContext, leading: Option<Cause>, settings: &Settings) -> Option<String> {
+    if !matches!(leading, None | Some(Cause::BadDeployment | Cause::CrashLoop)) {
+        return None;
+    }
+    incident.services.iter().find_map(|service| {
+        let change = change_before(service, ChangeKind::Deployment, context.now, settings.rollout_settles_ms, context)?;
+        let symptoms = incident.symptoms_of(service);
+        let moving = symptoms.contains(&Symptom::ReplicasUnavailable) && !symptoms.contains(&Symptom::CrashLoop);
+        let age_ms = context.now.since_ms(change.at);
+        let grace_ms = if moving { settings.rollout_settles_ms } else { settings.rollout_grace_ms };
+        (age_ms < grace_ms).then(|| format!("the rollout of {} is {} s old and may settle by itself", service.name, age_ms.max(0) / 1000))
+    })
+}

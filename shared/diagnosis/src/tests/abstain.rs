@@ -1,0 +1,206 @@
+use super::*;
+
+/// Any reason but a claim will do where several are true; what matters is that nothing is claimed.
+fn unexplained(scene: &Scene) {
+    let why = scene.abstains();
+    assert!(matches!(why, Abstention::UnknownCause | Abstention::LowConfidence { .. } | Abstention::Ambiguous { .. }), "{why:?}");
+}
+
+#[test]
+fn packet_loss_between_services_that_measure_themselves_as_quick() {
+    let scene = Scene::new(120)
+        .waits_for("web", "cart", 60)
+        .waits_for("cart", "pricing", 60)
+        .waits_for("search", "index", 61)
+        .shows("web", Symptom::LatencyHigh, 62)
+        .shows("cart", Symptom::LatencyHigh, 62)
+        .shows("search", Symptom::LatencyHigh, 62);
+    unexplained(&scene);
+}
+
+#[test]
+fn packet_loss_on_one_edge() {
+    unexplained(&Scene::new(120).waits_for("cart", "pricing", 60).shows("cart", Symptom::LatencyHigh, 60).shows(
+        "web",
+        Symptom::LatencyHigh,
+        65,
+    ));
+}
+
+#[test]
+fn node_trouble_slows_services_that_do_not_call_each_other() {
+    let mut scene = Scene::new(120);
+    for name in ["index", "mail", "billing", "db"] {
+        scene = scene.shows(name, Symptom::LatencyHigh, 60);
+    }
+    unexplained(&scene);
+    for name in ["index", "mail", "billing", "db"] {
+        scene = scene.shows(name, Symptom::CpuLow, 62).reads(name, |r| r.cpu_utilization = Some(0.1));
+    }
+    unexplained(&scene);
+    unexplained(&scene.waits_for("search", "index", 62).waits_for("pricing", "db", 62));
+}
+
+#[test]
+fn dns_failures_everywhere() {
+    let mut scene = Scene::new(120);
+    for name in ["web", "cart", "search", "pricing", "mail", "billing"] {
+        scene = scene.shows(name, Symptom::ErrorRateHigh, 60).shows(name, Symptom::ErrorLogsHigh, 61);
+    }
+    unexplained(&scene);
+}
+
+#[test]
+fn a_feature_flag_or_a_clock() {
+    unexplained(&Scene::new(120).shows("pricing", Symptom::ErrorRateHigh, 60).shows("pricing", Symptom::ErrorLogsHigh, 60).shows(
+        "cart",
+        Symptom::ErrorRateHigh,
+        66,
+    ));
+    let callers_see = Scene::new(120)
+        .shows("pricing", Symptom::ErrorRateHigh, 60)
+        .shows("cart", Symptom::DependencyErrorsHigh, 62)
+        .newest(|a| a.peer = Some(id("pricing")));
+    unexplained(&callers_see);
+}
+
+#[test]
+fn a_noisy_neighbour() {
+    let scene = Scene::new(120).shows("index", Symptom::LatencyHigh, 60).shows("billing", Symptom::LatencyHigh, 63).shows(
+        "index",
+        Symptom::JointlyUnusual,
+        60,
+    );
+    unexplained(&scene);
+}
+
+#[test]
+fn a_third_party_outage() {
+    let payments = ServiceId::new("east", "external", "payments.example.com");
+    let mut scene = Scene::new(120)
+        .shows("cart", Symptom::DependencyErrorsHigh, 60)
+        .newest(|a| a.peer = Some(payments.clone()))
+        .shows("cart", Symptom::DependencyLatencyHigh, 60)
+        .newest(|a| a.peer = Some(payments.clone()))
+        .shows("cart", Symptom::LatencyHigh, 61)
+        .shows("cart", Symptom::ErrorRateHigh, 61);
+    let mut facts = picket_core::facts::ClusterFacts { cluster: "east".into(), ..Default::default() };
+    facts.services.extend(scene.context.readings.keys().map(|s| (s.clone(), picket_core::facts::ServiceFacts::default())));
+    unexplained(&scene);
+    scene.context.facts = Some(Arc::new(facts));
+    unexplained(&scene);
+}
+
+#[test]
+fn a_crash_loop_without_a_rollout() {
+    unexplained(&Scene::new(120).shows("cart", Symptom::CrashLoop, 70).shows("cart", Symptom::Restarts, 65).shows(
+        "cart",
+        Symptom::ReplicasUnavailable,
+        60,
+    ));
+}
+
+#[test]
+fn one_odd_figure_is_no_cause() {
+    for symptom in [
+        Symptom::JointlyUnusual,
+        Symptom::CpuHigh,
+        Symptom::LatencyHigh,
+        Symptom::ErrorLogsHigh,
+        Symptom::Restarts,
+        Symptom::FailedScheduling,
+    ] {
+        unexplained(&Scene::new(100).shows("cart", symptom, 60));
+    }
+}
+
+#[test]
+fn too_little_for_a_name_is_said_with_its_percentage() {
+    // A callee that waits with a fair share of the signs of a stuck process, without its pool.
+    let scene = Scene::new(120)
+        .shows("index", Symptom::LatencyHigh, 60)
+        .shows("index", Symptom::CpuLow, 60)
+        .reads("index", |r| r.cpu_utilization = Some(0.05));
+    match scene.abstains() {
+        Abstention::LowConfidence { percent } => assert!((50..90).contains(&percent)),
+        why => panic!("{why:?}"),
+    }
+    assert!(scene.diagnose().sentence.contains("not sure enough"));
+}
+
+#[test]
+fn a_kill_right_after_a_rollout_is_ambiguous_or_unsure() {
+    let scene = Scene::new(200)
+        .rollout("cart", 50)
+        .shows("cart", Symptom::OomKilled, 70)
+        .shows("cart", Symptom::ErrorRateHigh, 70)
+        .reads("cart", |r| r.memory_working_set_max_bytes = Some(255.0 * MIB));
+    unexplained(&scene);
+}
+
+#[test]
+fn load_that_is_carried_or_ebbs_is_left_alone() {
+    let carried = Scene::new(160).shows("search", Symptom::TrafficHigh, 60).shows("search", Symptom::CpuHigh, 70).reads("search", |r| {
+        r.request_rate = Some(180.0);
+        r.cpu_utilization = Some(0.85);
+    });
+    assert!(matches!(carried.abstains(), Abstention::SelfHealing { why } if why.contains("as well as ever")));
+    let ebbing = Scene::new(160)
+        .shows("search", Symptom::TrafficHigh, 60)
+        .shows("search", Symptom::CpuHigh, 70)
+        .shows("search", Symptom::LatencyHigh, 70)
+        .reads("search", |r| r.request_rate = Some(110.0));
+    assert!(matches!(ebbing.abstains(), Abstention::SelfHealing { why } if why.contains("back to 1.1 times")));
+}
+
+#[test]
+fn a_wave_that_has_just_begun_is_not_scaled_yet() {
+    let scene = Scene::new(80)
+        .shows("search", Symptom::TrafficHigh, 60)
+        .shows("search", Symptom::CpuHigh, 62)
+        .reads("search", |r| r.request_rate = Some(180.0));
+    assert!(matches!(scene.abstains(), Abstention::SelfHealing { .. }));
+}
+
+#[test]
+fn a_young_rollout_may_settle() {
+    let young = Scene::new(75).rollout("cart", 50).shows("cart", Symptom::ErrorRateHigh, 60);
+    assert!(matches!(young.abstains(), Abstention::SelfHealing { why } if why.contains("25 s old")));
+    let moving =
+        Scene::new(90).rollout("cart", 50).shows("cart", Symptom::ErrorRateHigh, 60).shows("cart", Symptom::ReplicasUnavailable, 55);
+    assert!(matches!(moving.abstains(), Abstention::SelfHealing { .. }));
+}
+
+#[test]
+fn what_has_ended_by_itself_is_over() {
+    let mut scene = Scene::new(160).rollout("cart", 50).shows("cart", Symptom::ErrorRateHigh, 60);
+    scene.anomalies[0].last_seen = at(100);
+    assert!(matches!(scene.abstains(), Abstention::SelfHealing { why } if why.contains("60 s")));
+}
+
+#[test]
+fn old_evidence_is_stale() {
+    let mut scene = Scene::new(1000).shows("cart", Symptom::OomKilled, 40);
+    scene.anomalies[0].last_seen = at(40);
+    assert_eq!(scene.abstains(), Abstention::Stale);
+}
+
+#[test]
+fn a_busy_service_is_not_cut_and_a_called_one_is_not_idle() {
+    let trouble =
+        Scene::new(120).agent(AgentKind::FinOps).shows("billing", Symptom::OverRequested, 0).shows("billing", Symptom::LatencyHigh, 60);
+    unexplained(&trouble);
+    unexplained(&Scene::new(120).agent(AgentKind::FinOps).shows("mail", Symptom::Idle, 0));
+    let notice = Scene::new(120).agent(AgentKind::SecOps).shows("mail", Symptom::SecurityFinding, 110).newest(|a| a.score = 2.0);
+    unexplained(&notice);
+}
+
+#[test]
+fn without_readings_nothing_is_invented() {
+    let mut scene = Scene::new(90).shows("cart", Symptom::OomKilled, 40).shows("cart", Symptom::Restarts, 40);
+    scene.context.readings = no_readings();
+    match scene.diagnose().verdict {
+        Verdict::Cause { action: None, .. } | Verdict::Abstained { .. } => {}
+        verdict => panic!("an action without figures: {verdict:?}"),
+    }
+}
