@@ -1,1 +1,50 @@
-fn main() {}
+//! `cargo xtask`: the two commands that do all the set-up, and the builds behind them.
+
+mod dashboard;
+mod demo;
+mod model;
+mod packages;
+mod suites;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Sets up, builds, tests and shows picket.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Installs what is missing, builds, and runs the whole mesh on simulated clusters.
+    Demo {
+        /// Options of `picket demo`, such as `--seconds 180 --json out.json`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
+    /// Installs what is missing and runs every test.
+    Test,
+    /// Builds the dashboard's page (WebAssembly).
+    Dashboard,
+    /// Fetches the embedding model.
+    Model,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo { options } => demo::run(&options),
+        Command::Test => suites::run(),
+        Command::Dashboard => dashboard::build().map(|dist| println!("the page is in {}", dist.display())),
+        Command::Model => model::ensure().map(|folder| println!("the model is in {}", folder.display())),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `picket lease ls | show`.
+
+use super::table;
+use crate::wiring::Wiring;
+use picket_core::coordination::LeaseView;
+use picket_core::ports::Coordinator as _;
+
+/// Who holds which scope.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum LeaseCommand {
+    /// Every live lease.
+    Ls {
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The leases of one namespace, in every cluster.
+    Show {
+        /// The namespace.
+        namespace: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the coordinator is away.
+pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
+    let status = super::as_person(wiring)?.status().await?;
+    let (json, leases): (_, Vec<LeaseView>) = match command {
+        LeaseCommand::Ls { json } => (json, status.leases),
+        LeaseCommand::Show { namespace, json } => {
+            let ending = format!("/{namespace}");
+            (json, status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect())
+        }
+    };
+    if *json {
+        return super::print_json(&leases);
+    }
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|l| {
+            let left_s = l.expires_at.since_ms(status.now) as f64 / 1000.0;
+            [l.scope.to_string(), l.holder.clone(), l.token.to_string(), format!("{left_s:.0} s"), l.waiting.join(", ")]
+        })
+        .collect();
+    table::print(["SCOPE", "HOLDER", "TOKEN", "LEFT", "WAITING"], &rows, "no scope is held");
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! `picket phase show | promote | demote`.
+
+use super::table;
+use crate::wiring::Wiring;
+use picket_core::coordination::Command;
+use picket_core::ids::AgentKind;
+use picket_core::phase::Phase;
+use picket_core::ports::Coordinator as _;
+
+/// How much each agent may do.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PhaseCommand {
+    /// Phase, evidence, and what is still missing for the next.
+    Show {
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One step up, when it was earned.
+    Promote {
+        /// sre, finops or secops.
+        agent: String,
+    },
+    /// To Observe.
+    Demote {
+        /// sre, finops or secops.
+        agent: String,
+        /// On record.
+        #[arg(long)]
+        why: String,
+    },
+}
+
+fn agent_of(name: &str) -> anyhow::Result<AgentKind> {
+    AgentKind::ALL.into_iter().find(|k| k.as_str() == name).ok_or_else(|| anyhow::anyhow!("`{name}` is no agent: sre, finops or secops"))
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the coordinator is away or refuses.
+pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> {
+    let status = super::as_person(wiring)?.status().await?;
+    match command {
+        PhaseCommand::Show { json: true } => super::print_json(&status.phases),
+        PhaseCommand::Show { json: false } => {
+            let rows: Vec<_> = status
+                .phases
+                .iter()
+                .map(|(agent, view)| {
+                    let accuracy = view.gate.accuracy.map_or("-".to_owned(), |a| format!("{a:.3} ({:.3}-{:.3})", view.gate.accuracy_low, view.gate.accuracy_high));
+                    let missing = if view.gate.missing.is_empty() { "nothing".to_owned() } else { view.gate.missing.join("; ") };
+                    [agent.to_string(), view.state.phase.to_string(), view.state.episodes.to_string(), accuracy, view.state.violations.to_string(), missing]
+                })
+                .collect();
+            table::print(["AGENT", "PHASE", "EPISODES", "ACCURACY (95 %)", "VIOLATIONS", "MISSING FOR THE NEXT"], &rows, "no agents");
+            Ok(())
+        }
+        PhaseCommand::Promote { agent } => {
+            let agent = agent_of(agent)?;
+            let phase = match status.phases.get(&agent).map(|v| v.state.phase) {
+                Some(Phase::Observe) | None => Phase::Assist,
+                Some(_) => Phase::Autonomous,
+            };
+            super::submit(wiring, Command::SetPhase { agent, phase, why: "promoted on the command line".into() }).await?;
+            println!("{agent} is in {phase}");
+            Ok(())
+        }
+        PhaseCommand::Demote { agent, why } => {
+            let agent = agent_of(agent)?;
+            super::submit(wiring, Command::SetPhase { agent, phase: Phase::Observe, why: why.clone() }).await?;
+            println!("{agent} is in observe");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Adjudicates settled incidents by the simulator's ground truth: the demo's independent evidence.
+
+use super::layout::Layout;
+use picket_adapters::nats::JetStreamBus;
+use picket_coordinator_client::CoordinatorClient;
+use picket_core::coordination::Command;
+use picket_core::diagnosis::Verdict;
+use picket_core::ids::IncidentId;
+use picket_core::incident_record::IncidentRecord;
+use picket_core::outcome::Adjudication;
+use picket_core::ports::{Bus as _, Coordinator as _};
+use picket_core::time::Timestamp;
+use picket_loadtest::report::{self, TruthRecord};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// An incident is judged this long after it was opened, event time: its diagnosis is no longer changing.
+const JUDGE_AFTER_MS: i64 = 60_000;
+
+/// Compares what was said with what was so.
+pub struct Judge {
+    operator: CoordinatorClient,
+    truth_files: Vec<PathBuf>,
+    records: BTreeMap<IncidentId, IncidentRecord>,
+    judged: std::collections::BTreeSet<IncidentId>,
+    revision: u64,
+}
+
+/// Every record of these files; a line being written is left for later.
+pub fn read_truth(files: &[PathBuf]) -> Vec<TruthRecord> {
+    let texts = files.iter().filter_map(|f| std::fs::read_to_string(f).ok());
+    texts.flat_map(|t| t.lines().filter_map(|l| serde_json::from_str(l).ok()).collect::<Vec<TruthRecord>>()).collect()
+}
+
+impl Judge {
+    pub fn new(operator: CoordinatorClient, layout: &Layout) -> Self {
+        let truth_files = layout.simulators.keys().map(|c| layout.truth_file(c)).collect();
+        Self { operator, truth_files, records: BTreeMap::new(), judged: Default::default(), revision: 0 }
+    }
+
+    /// Judges what is due.
+    ///
+    /// # Errors
+    /// When the bus or the coordinator is away.
+    pub async fn look(&mut self, bus: &JetStreamBus, now: Timestamp) -> anyhow::Result<()> {
+        for value in bus.latest(IncidentRecord::TOPIC_PREFIX, self.revision).await? {
+            self.revision = self.revision.max(value.revision);
+            if let Ok(record) = serde_json::from_slice::<IncidentRecord>(&value.value) {
+                self.records.insert(record.incident.id.clone(), record);
+            }
+        }
+        let due: Vec<_> = self
+            .records
+            .values()
+            .filter(|r| now.since_ms(r.incident.opened_at) >= JUDGE_AFTER_MS && !self.judged.contains(&r.incident.id))
+            .cloned()
+            .collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let truths = read_truth(&self.truth_files);
+        for record in due {
+            if let Some(adjudication) = judge(&record, &truths, now) {
+                let id = format!("adjudicate-{}", record.incident.id);
+                self.operator.submit(id.into(), Command::Adjudicate { adjudication }).await?;
+            }
+            self.judged.insert(record.incident.id.clone());
+        }
+        Ok(())
+    }
+}
+
+/// `None` without a diagnosis: there is nothing to judge.
+fn judge(record: &IncidentRecord, truths: &[TruthRecord], now: Timestamp) -> Option<Adjudication> {
+    let diagnosis = record.diagnosis.as_ref()?;
+    let (diagnosed, cause) = match &diagnosis.verdict {
+        Verdict::Cause { cause, .. } => (true, cause.as_str()),
+        Verdict::Abstained { .. } => (false, "abstained"),
+    };
+    Some(Adjudication {
+        incident: record.incident.id.clone(),
+        agent: record.incident.agent,
+        episode: format!("{}|{cause}", record.incident.service),
+        correct: report::is_right(record, truths),
+        diagnosed,
+        by: String::new(),
+        at: now,
+    })
+}

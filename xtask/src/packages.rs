@@ -1,0 +1,75 @@
+//! The system packages that picket needs, installed where that can be done without asking.
+
+use anyhow::{Context as _, bail};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A program and the Debian package that it comes with.
+#[derive(Copy, Clone)]
+pub struct Package {
+    program: &'static str,
+    debian: &'static str,
+    why: &'static str,
+}
+
+/// The bus.
+pub const NATS: Package = Package { program: "nats-server", debian: "nats-server", why: "the telemetry bus" };
+/// The browser of the dashboard's test.
+pub const CHROMIUM: Package = Package { program: "chromium", debian: "chromium", why: "the dashboard's test" };
+/// Runs the browser test's script and fetches its driver.
+pub const NODE: Package = Package { program: "node", debian: "nodejs", why: "the dashboard's test" };
+/// Fetches the browser's driver.
+pub const NPM: Package = Package { program: "npm", debian: "npm", why: "the dashboard's test" };
+/// The OpenTelemetry SDK that the gateway is tested with, and one way to the embedding model.
+pub const PYTHON: Package = Package { program: "python3", debian: "python3", why: "the OpenTelemetry SDK test" };
+/// Fetches over HTTPS.
+pub const CURL: Package = Package { program: "curl", debian: "curl", why: "fetching the embedding model" };
+
+/// Where programs lie that are not on everybody's PATH.
+const MORE_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/usr/sbin"];
+
+/// True when a program can be found.
+pub fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    on_path || MORE_FOLDERS.iter().any(|folder| Path::new(folder).join(program).is_file())
+}
+
+/// Installs what is missing, or says which packages to install.
+///
+/// # Errors
+/// When something is missing and cannot be installed from here.
+pub fn ensure(wanted: &[Package]) -> anyhow::Result<()> {
+    let missing: Vec<_> = wanted.iter().filter(|p| !is_there(p.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|p| p.debian).collect();
+    let list = missing.iter().map(|p| format!("{} (for {})", p.debian, p.why)).collect::<Vec<_>>().join(", ");
+    if !is_there("apt-get") {
+        bail!("please install these programs with your system's package manager: {list}");
+    }
+    let sudo: &[&str] = match (is_root(), is_there("sudo")) {
+        (true, _) => &[],
+        (false, true) => &["sudo"],
+        (false, false) => bail!("please install as root: apt-get install {}", names.join(" ")),
+    };
+    println!("installing {list}");
+    apt(sudo, &["update", "-q"])?;
+    apt(sudo, &[&["install", "-y", "-q", "--no-install-recommends"], names.as_slice()].concat())?;
+    match missing.iter().find(|p| !is_there(p.program)) {
+        Some(package) => bail!("{} was installed, but `{}` is still not there", package.debian, package.program),
+        None => Ok(()),
+    }
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0")
+}
+
+fn apt(sudo: &[&str], args: &[&str]) -> anyhow::Result<()> {
+    let all: Vec<_> = sudo.iter().chain(&["apt-get"]).chain(args).copied().collect();
+    let status = Command::new(all[0]).args(&all[1..]).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()).status();
+    let status = status.with_context(|| format!("`{}` cannot be run", all.join(" ")))?;
+    if status.success() { Ok(()) } else { bail!("`{}` ended with {status}", all.join(" ")) }
+}
