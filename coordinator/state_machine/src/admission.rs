@@ -60,7 +60,7 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
         broken.push(Violation::new(LimitRule::StaleFacts, Some(Invariant::I11), format!("no observer has said anything of {cluster} yet")));
         return broken;
     };
-    broken.extend(check_age(rules, now, entry.evidence_echo, facts.echo));
+    broken.extend(check_age(rules, entry.evidence_echo, facts.echo, now));
     broken.extend(check_target(rules, facts, action));
     // Its own reservation is not in its way.
     let reserved = budget::reserved(state, cluster, Some(entry.id()));

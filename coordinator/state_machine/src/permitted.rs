@@ -16,11 +16,11 @@ use picket_core::permit::{Permit, PermitBody};
 ///
 /// It is read from the state and cannot be made from anything else.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// # use picket_state_machine::PermittedAction;
 /// let forged = PermittedAction { body: todo!() }; // private field
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// # use picket_state_machine::PermittedAction;
 /// let forged: PermittedAction = serde_json::from_str("{}").unwrap(); // no Deserialize
 /// ```

@@ -1,0 +1,84 @@
+//! STOP.
+
+use super::world::*;
+use crate::{Reply, Ruling};
+use picket_core::coordination::Command;
+use picket_core::ids::AgentKind;
+use picket_core::ledger::EntryState as S;
+use picket_core::limits::LimitRule as L;
+use picket_core::phase::Phase;
+
+fn stop(w: &mut World, keep_undos: bool) {
+    assert_eq!(w.say(&human(), Command::Stop { keep_undos }), Reply::Done);
+}
+
+#[test]
+fn stop_cancels_what_has_not_begun_and_lets_claims_end() {
+    let mut w = World::new();
+    let claimed = w.permitted(limit(service("shop", 1)));
+    w.claim(&claimed);
+    let permitted = w.permitted(resize(service("pay", 1)));
+    let (queued, _) = w.propose(resize(service("shop", 2)));
+    stop(&mut w, false);
+    assert_eq!([w.at(&claimed), w.at(&permitted), w.at(&queued)], [S::Claimed, S::Cancelled, S::Cancelled]);
+    let status = w.state.status();
+    assert_eq!((status.stop.set, status.stop.epoch, status.stop.open_claims, status.stop.by), (true, 1, 1, "human:kim".into()));
+    assert!(status.phases.values().all(|p| p.state.phase == Phase::Observe));
+    w.report(&claimed, applied());
+    assert_eq!((w.at(&claimed), w.state.status().stop.open_claims), (S::Observing, 0));
+}
+
+#[test]
+fn under_stop_nothing_is_permitted_or_promoted() {
+    let mut w = World::new();
+    stop(&mut w, false);
+    assert_eq!(w.propose(limit(service("shop", 1))).1, Ruling::Shadowed);
+    let promote = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, why: "on".into() };
+    assert_eq!(rules(w.say(&human(), promote.clone())), [L::Stopped]);
+    w.say(&human(), Command::Resume);
+    assert_eq!(w.propose(limit(service("shop", 2))).1, Ruling::Shadowed, "agents stay in Observe");
+    assert_eq!(w.say(&human(), promote), Reply::Done);
+    w.permitted(limit(service("shop", 3)));
+}
+
+#[test]
+fn a_regression_under_stop_waits_for_a_person() {
+    let mut w = World::new();
+    let id = w.done(limit(service("shop", 1)));
+    stop(&mut w, false);
+    w.grade(&id, regressed());
+    assert_eq!((w.at(&id), w.entry(&id).paging), (S::Inconclusive, true));
+    assert_eq!(rules(w.say(&human(), Command::Undo { entry: id.clone() })), [L::Stopped]);
+    w.say(&human(), Command::Resume);
+    assert_eq!(w.say(&human(), Command::Undo { entry: id.clone() }), Reply::Done);
+    assert_eq!(w.at(&id), S::Undoing);
+}
+
+#[test]
+fn undos_go_on_when_whoever_stops_says_so() {
+    for keep in [true, false] {
+        let mut w = World::new();
+        let id = w.done(limit(service("shop", 1)));
+        w.grade(&id, regressed());
+        let child = w.entry(&id).child.unwrap();
+        stop(&mut w, keep);
+        if keep {
+            w.claim(&child);
+            w.report(&child, applied());
+            assert_eq!(w.at(&id), S::RolledBack);
+        } else {
+            assert_eq!((w.at(&child), w.at(&id)), (S::Cancelled, S::UndoFailed));
+        }
+    }
+}
+
+#[test]
+fn a_fence_is_raised_by_the_current_actuator_only() {
+    let mut w = World::new();
+    stop(&mut w, false);
+    let raised = |w: &mut World, actuator_epoch, stop_epoch| w.say(&actuator(), Command::FenceRaised { actuator_epoch, stop_epoch });
+    let epoch = w.actuator;
+    assert_eq!(rules(raised(&mut w, epoch - 1, 1)), [L::NotAllowed]);
+    assert_eq!(rules(raised(&mut w, epoch, 2)), [L::Malformed]);
+    assert_eq!(raised(&mut w, epoch, 1), Reply::Done);
+}
