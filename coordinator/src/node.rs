@@ -68,7 +68,7 @@ pub struct NodeConfig {
     pub data_dir: PathBuf,
     /// Certificates and the permit-signing key.
     pub pki_dir: PathBuf,
-    /// Of the state machine; the same on every node. Used when the group is new; later they are part of the replicated state.
+    /// Of the state machine; the same on every node. Used when the data folder is new; later those of its first start stay in force.
     pub settings: Settings,
     /// What the leader proposes as the time.
     pub clock: Clock,
@@ -151,10 +151,10 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     }
     let identity = Identity::read(&config.pki_dir, &Principal::Node(config.id))?;
     let signing_key = pki::signing_key(&config.pki_dir)?;
-    let peers = Peers::new(&identity, &config.peers)?;
     let (dir, settings) = (config.data_dir.clone(), config.settings.clone());
     let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, Machine::open(&dir, settings)?))).await;
     let (log, machine) = opened.map_err(|e| NodeError::Raft(e.to_string()))??;
+    let peers = Peers::new(&identity, &config.peers, &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
     let raft_config = raft_config(&config.timers).map_err(|e| bad(e.to_string()))?;

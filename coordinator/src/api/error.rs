@@ -40,6 +40,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, what, "it does not exist")
     }
 
+    /// It contradicts what is there.
+    pub fn conflict(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, what, why)
+    }
+
     /// Not now; try again, here or on another node.
     pub fn unavailable(what: &str, why: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, what, why)

@@ -79,5 +79,5 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Every route of a node.
 pub fn router(node: Arc<Node>) -> Router {
-    client_routes::routes().merge(raft_routes::routes()).with_state(node)
+    client_routes::routes().merge(raft_routes::routes(&node)).with_state(node)
 }

@@ -2,10 +2,10 @@
 
 use super::error::Problem;
 use super::{Caller, NODE_BODY_MAX_BYTES, Node, SNAPSHOT_MAX_BYTES, reads, writes};
-use crate::raft::wire::{self, Forwarded, ReadIndex, paths};
+use crate::raft::wire::{self, Forwarded, ReadIndex, SETTINGS_HEADER, paths};
 use crate::raft::{Snapshot, TypeConfig};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -16,7 +16,7 @@ use picket_core::ids::Principal;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-pub(super) fn routes() -> Router<Arc<Node>> {
+pub(super) fn routes(node: &Arc<Node>) -> Router<Arc<Node>> {
     let snapshot = Router::new().route(paths::SNAPSHOT, post(install)).layer(DefaultBodyLimit::max(SNAPSHOT_MAX_BYTES));
     Router::new()
         .route(paths::APPEND, post(append))
@@ -26,14 +26,21 @@ pub(super) fn routes() -> Router<Arc<Node>> {
         .route(paths::FORWARD, post(forward))
         .layer(DefaultBodyLimit::max(NODE_BODY_MAX_BYTES))
         .merge(snapshot)
-        .route_layer(from_fn(nodes_only))
+        .route_layer(from_fn_with_state(node.clone(), nodes_only))
 }
 
-async fn nodes_only(Caller(principal): Caller, request: Request, next: Next) -> Result<Response, Problem> {
-    match principal {
-        Principal::Node(_) => Ok(next.run(request).await),
-        other => Err(Problem::forbidden(request.uri().path(), format!("it is for nodes of the coordinator, and this is {other}"))),
+async fn nodes_only(State(node): State<Arc<Node>>, Caller(principal): Caller, request: Request, next: Next) -> Result<Response, Problem> {
+    let path = request.uri().path().to_owned();
+    let Principal::Node(caller) = principal else {
+        return Err(Problem::forbidden(&path, format!("it is for nodes of the coordinator, and this is {principal}")));
+    };
+    let digest = request.headers().get(SETTINGS_HEADER).map(|v| v.as_bytes());
+    if digest != Some(node.peers.settings_digest().as_bytes()) {
+        let why = format!("nodes {caller} and {} have different settings, and would decide differently; start them with the same", node.id);
+        tracing::warn!(path, why, "another node was refused");
+        return Err(Problem::conflict(&path, why));
     }
+    Ok(next.run(request).await)
 }
 
 fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, Problem> {

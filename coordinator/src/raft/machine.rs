@@ -2,11 +2,12 @@
 
 use super::snapshot_file::SnapshotFile;
 use super::{Effect, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
-use crate::log::LogError;
+use crate::log::{LogError, durable};
 use futures::{Stream, StreamExt as _};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use picket_state_machine::{Settings, State};
+use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -24,6 +25,24 @@ pub struct Machine {
     applied: Arc<RwLock<Applied>>,
     revision: watch::Sender<u64>,
     file: SnapshotFile,
+    founding: Arc<str>,
+}
+
+/// The settings that the group was founded with here, as text, so that every start reads the same.
+/// Applying an old log under new settings would give another state than the other nodes have.
+fn founding_settings(dir: &Path, settings: &Settings) -> Result<String, LogError> {
+    let path = dir.join("settings");
+    let damaged = |why: String| LogError::Damaged { path: path.clone(), offset: 0, why };
+    let wanted = serde_json::to_string(settings).map_err(|e| damaged(e.to_string()))?;
+    let Some(kept) = durable::read(&path)? else {
+        durable::replace(&path, wanted.as_bytes())?;
+        return Ok(wanted);
+    };
+    let kept = String::from_utf8(kept).map_err(|e| damaged(e.to_string()))?;
+    if kept != wanted {
+        tracing::warn!(file = %path.display(), "the configuration's settings differ from those that this group was founded with, which stay in force");
+    }
+    Ok(kept)
 }
 
 impl Machine {
@@ -33,6 +52,9 @@ impl Machine {
     /// `Damaged` when there is a snapshot that cannot be read.
     pub fn open(dir: &Path, settings: Settings) -> Result<Self, LogError> {
         let file = SnapshotFile::in_dir(dir);
+        let founding = founding_settings(dir, &settings)?;
+        let settings =
+            serde_json::from_str(&founding).map_err(|e| file.damaged(0, &format!("the settings beside it do not parse: {e}")))?;
         let applied = match file.read()? {
             None => Applied { last: None, membership: StoredMembership::default(), state: State::new(settings) },
             Some((meta, json)) => {
@@ -41,7 +63,13 @@ impl Machine {
             }
         };
         let revision = watch::Sender::new(applied.state.revision());
-        Ok(Self { applied: Arc::new(RwLock::new(applied)), revision, file })
+        Ok(Self { applied: Arc::new(RwLock::new(applied)), revision, file, founding: founding.into() })
+    }
+
+    /// Digest of the settings in force: equal on all nodes of a group.
+    #[must_use]
+    pub fn settings_digest(&self) -> String {
+        hex::encode(Sha256::digest(self.founding.as_bytes()))
     }
 
     /// Looks at the state. Keep it short: nothing is applied meanwhile.

@@ -1,6 +1,6 @@
 //! Calls to the other nodes: JSON over HTTP/2 and mutual TLS.
 
-use super::wire::{self, SnapshotHead, paths};
+use super::wire::{self, SETTINGS_HEADER, SnapshotHead, paths};
 use super::{Snapshot, TypeConfig, Vote};
 use crate::pki;
 use crate::tls::{Identity, TlsError};
@@ -24,6 +24,7 @@ const ANSWER_MAX_BYTES: usize = 8 << 20;
 pub struct Peers {
     http: reqwest::Client,
     ports: Arc<BTreeMap<u64, u16>>,
+    settings_digest: Arc<str>,
 }
 
 /// `node-N.picket` is looked up as the host that the configuration gives for N.
@@ -50,7 +51,7 @@ pub enum CallError {
     #[error("the call to node {0} failed: {1}")]
     Failed(u64, String),
     /// It answered, and not with success.
-    #[error("node {node} answered {status}")]
+    #[error("node {node} answered {status}: {}", String::from_utf8_lossy(body))]
     Answered {
         /// Which node.
         node: u64,
@@ -62,11 +63,11 @@ pub enum CallError {
 }
 
 impl Peers {
-    /// Nodes by id, each at `host:port`.
+    /// Nodes by id, each at `host:port`, and the digest of the settings that they must share.
     ///
     /// # Errors
     /// When an address is not of that form or the identity cannot be used.
-    pub fn new(identity: &Identity, addresses: &BTreeMap<u64, String>) -> Result<Self, TlsError> {
+    pub fn new(identity: &Identity, addresses: &BTreeMap<u64, String>, settings_digest: &str) -> Result<Self, TlsError> {
         let mut hosts = BTreeMap::new();
         let mut ports = BTreeMap::new();
         for (id, address) in addresses {
@@ -88,7 +89,13 @@ impl Peers {
             .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|e| TlsError::Unusable(e.to_string()))?;
-        Ok(Self { http, ports: Arc::new(ports) })
+        Ok(Self { http, ports: Arc::new(ports), settings_digest: settings_digest.into() })
+    }
+
+    /// What the other nodes' settings must have as digest.
+    #[must_use]
+    pub fn settings_digest(&self) -> &str {
+        &self.settings_digest
     }
 
     /// Posts a body to a node and reads the answer.
@@ -99,7 +106,7 @@ impl Peers {
         let port =
             self.ports.get(&node).ok_or_else(|| CallError::Unreachable(node, "it is not in this node's configuration".to_owned()))?;
         let url = format!("https://{}:{port}{path}", pki::node_host(node));
-        let sent = self.http.post(url).body(body).timeout(timeout).send().await;
+        let sent = self.http.post(url).header(SETTINGS_HEADER, &*self.settings_digest).body(body).timeout(timeout).send().await;
         let mut response = sent.map_err(|e| {
             let why = causes(&e);
             if e.is_connect() { CallError::Unreachable(node, why) } else { CallError::Failed(node, why) }

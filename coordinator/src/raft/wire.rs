@@ -5,6 +5,9 @@ use picket_core::coordination::Request;
 use picket_core::ids::Principal;
 use serde::{Deserialize, Serialize};
 
+/// Carries the digest of the caller's settings: nodes that decide by different rules must not be of one group.
+pub const SETTINGS_HEADER: &str = "x-picket-settings";
+
 /// Paths that only nodes may call.
 pub mod paths {
     /// Log entries and heartbeats.

@@ -34,6 +34,8 @@ pub fn everyone() -> Vec<Principal> {
         Principal::Human("test".into()),
         Principal::Agent(AgentKind::Sre),
         Principal::Actuator("east".into()),
+        Principal::Actuator("west".into()),
+        Principal::Observer("east".into()),
     ]
 }
 
@@ -73,7 +75,7 @@ impl Group {
         self.dir.path().join(format!("node-{id}"))
     }
 
-    fn config(&self, id: u64) -> NodeConfig {
+    pub fn config(&self, id: u64) -> NodeConfig {
         let clock = self.clock.clone();
         NodeConfig {
             id,

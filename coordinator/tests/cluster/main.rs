@@ -5,3 +5,5 @@ mod damage;
 mod failover;
 mod group;
 mod restart;
+mod settings;
+mod watch;
