@@ -11,7 +11,7 @@ use picket_core::time::Timestamp;
 /// Residuals beyond this many deviations teach no more than this many.
 const CLIP_SIGMA: f64 = 3.0;
 /// MAD to standard deviation, for normal data.
-const MAD_TO_SIGMA: f64 = 1.4826;
+pub(crate) const MAD_TO_SIGMA: f64 = 1.4826;
 /// With few points the deviation is not well known: it is widened by `1 + SMALL_SAMPLE / n`.
 const SMALL_SAMPLE: f64 = 4.0;
 

@@ -27,12 +27,6 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// When it last counted.
-    #[must_use]
-    pub fn last_at(&self) -> Option<Timestamp> {
-        self.last.as_ref().map(|l| l.0)
-    }
-
     /// Takes a point; `None` when nothing can be said (the first, one out of order, after a long gap, no number, no counter).
     ///
     /// A later `start`, a lower count or other buckets are a reset: the count since the reset is what was added.

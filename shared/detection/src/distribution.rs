@@ -12,6 +12,7 @@ impl Distribution {
     const BUCKETS_MAX: usize = 512;
 
     /// Observations in it.
+    #[cfg(test)]
     #[must_use]
     pub const fn count(&self) -> u64 {
         self.count

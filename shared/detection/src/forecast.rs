@@ -3,7 +3,7 @@
 //! Slope: the median of all pairwise slopes (H. Theil, 1950; P. K. Sen, "Estimates of the regression coefficient based on Kendall's
 //! tau", JASA 63, 1968), which bears 29 % of wild points; its lower confidence bound is Sen's, by rank.
 
-use crate::baseline::median;
+use crate::baseline::{MAD_TO_SIGMA, median};
 use picket_core::time::Timestamp;
 use std::collections::VecDeque;
 
@@ -15,6 +15,9 @@ const POINTS_MAX: usize = 48;
 const Z: f64 = 1.28;
 /// The lengths of the past looked at, in points: the short one sees a fast change soon, the long one a slow change at all.
 const PASTS: [usize; 3] = [8, 24, 96];
+
+/// Deviations of the points from their line that a change must exceed.
+const DEPTH_SIGMA: f64 = 4.0;
 
 /// A line's slope, per second.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -60,9 +63,17 @@ pub fn slope(points: impl ExactSizeIterator<Item = (Timestamp, f64)>) -> Option<
 pub fn sure_fall(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<f64> {
     let fall = |past: usize| {
         let recent = points.range(points.len().saturating_sub(past)..);
-        let span_s = points.back()?.0.since_ms(recent.clone().next()?.0) as f64 / 1000.0;
-        let slope = slope(recent.copied())?;
-        (slope.high_per_s < 0.0 && -slope.per_s * span_s >= least).then_some(-slope.per_s)
+        let first = recent.clone().next()?.0;
+        let span_s = points.back()?.0.since_ms(first) as f64 / 1000.0;
+        let slope = slope(recent.clone().copied())?;
+        let depth = -slope.per_s * span_s;
+        // How far the points lie off the line: a fall must stand out from that too.
+        let mut off: Vec<f64> = recent.map(|(at, v)| v - slope.per_s * (at.since_ms(first) as f64 / 1000.0)).collect();
+        let centre = median(&mut off)?;
+        off.iter_mut().for_each(|o| *o = (*o - centre).abs());
+        // Few points lie close to any line of theirs; the fewer, the less that is worth.
+        let noise = MAD_TO_SIGMA * median(&mut off)? * (1.0 + 8.0 / off.len() as f64);
+        (slope.high_per_s < 0.0 && depth >= least && depth >= DEPTH_SIGMA * noise).then_some(-slope.per_s)
     };
     PASTS.into_iter().filter_map(fall).reduce(f64::max)
 }

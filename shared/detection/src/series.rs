@@ -54,7 +54,8 @@ impl Measure {
             Self::LatencyMs => 0.12_f64.max(1.0 / n.sqrt()),
             Self::RequestRate => 0.10_f64.max(1.0 / n.sqrt()),
             Self::ErrorRatio => {
-                let p = ((expected * n + 1.0) / (n + 2.0)).clamp(0.0, 1.0);
+                // Half a failure is added: none seen so far does not mean none ever.
+                let p = ((expected * n + 0.5) / (n + 1.0)).clamp(0.0, 1.0);
                 0.004_f64.max((p * (1.0 - p) / n).sqrt())
             }
             Self::CpuFraction => 0.05,

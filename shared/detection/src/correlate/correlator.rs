@@ -81,6 +81,8 @@ impl IncidentEvent {
 
 /// What an incident is about: trouble of a service, or one matter of its own.
 type Subject = Option<(Symptom, Option<String>)>;
+/// Root and subject: what anomalies of one moment are grouped by.
+type Place = (ServiceId, Subject);
 type Key = (ServiceId, Symptom, Option<ServiceId>, Option<String>);
 
 #[derive(Clone, Debug)]
@@ -91,12 +93,6 @@ struct Open {
     members: BTreeMap<Key, Anomaly>,
     last_active: Timestamp,
     reported: Timestamp,
-}
-
-/// Anomalies that belong together at this moment.
-#[derive(Clone, Debug, Default)]
-struct Group {
-    anomalies: Vec<Anomaly>,
 }
 
 /// Groups the anomalies of one cluster into incidents.
@@ -144,7 +140,7 @@ impl Correlator {
         let mut events = Vec::new();
         self.keep_roots(&mut roots, now, &mut events);
 
-        let mut groups: BTreeMap<(ServiceId, Subject), Group> = BTreeMap::new();
+        let mut groups: BTreeMap<Place, Vec<Anomaly>> = BTreeMap::new();
         for anomaly in &anomalies {
             let place = match part(anomaly) {
                 Part::Alone => (anomaly.service.clone(), Some((anomaly.symptom, anomaly.object.clone()))),
@@ -156,12 +152,12 @@ impl Correlator {
                 }
                 Part::Context => continue,
             };
-            groups.entry(place).or_default().anomalies.push(anomaly.clone());
+            groups.entry(place).or_default().push(anomaly.clone());
         }
+        self.join_context(&anomalies, graph, &mut groups);
         for ((root, subject), group) in groups {
             self.feed(root, subject, group, graph, facts, now, &mut events);
         }
-        self.attach_context(&anomalies, graph, now);
         self.finish(graph, facts, now, &mut events);
         self.waiting.retain(|service, _| roots.values().any(|r| r == service));
         match self.settings.agent {
@@ -212,7 +208,7 @@ impl Correlator {
         &mut self,
         root: ServiceId,
         subject: Subject,
-        group: Group,
+        group: Vec<Anomaly>,
         graph: &ServiceGraph,
         facts: Option<&ClusterFacts>,
         now: Timestamp,
@@ -220,7 +216,7 @@ impl Correlator {
     ) {
         if let Some(open) = self.open.iter_mut().find(|o| o.incident.service == root && o.subject == subject) {
             open.last_active = now;
-            let news = open.take(group.anomalies);
+            let news = open.take(group);
             let changed = open.refresh(graph, facts) || news;
             if changed || now.since_ms(open.reported) >= self.settings.refresh_ms {
                 open.incident.updated_at = now;
@@ -232,7 +228,7 @@ impl Correlator {
         if subject.is_none() && self.waits(&root, &group, now) {
             return;
         }
-        let root_symptom = root_symptom(&root, &group.anomalies);
+        let root_symptom = root_symptom(&root, &group);
         let print = fingerprint(&root, root_symptom, subject.as_ref());
         if self.open.len() >= self.settings.max_incidents
             || self.open.iter().filter(|o| o.incident.service == root).count() >= self.settings.max_incidents_per_service
@@ -240,7 +236,7 @@ impl Correlator {
             self.suppressed += 1;
             // A storm is told within what is open already.
             if let Some(open) = self.open.iter_mut().filter(|o| o.incident.service == root).min_by_key(|o| o.subject.is_some()) {
-                open.take(group.anomalies);
+                open.take(group);
             }
             return;
         }
@@ -261,7 +257,7 @@ impl Correlator {
         };
         open.last_active = now;
         open.reported = now;
-        open.take(group.anomalies);
+        open.take(group);
         open.refresh(graph, facts);
         open.incident.updated_at = now;
         events.push(IncidentEvent::Opened(open.incident.clone()));
@@ -269,31 +265,40 @@ impl Correlator {
     }
 
     /// True while nothing but callers' complaints is known: the callee's own word may come with the next window.
-    fn waits(&mut self, root: &ServiceId, group: &Group, now: Timestamp) -> bool {
-        if !group.anomalies.iter().all(|a| is_about_peer(a.symptom)) {
+    fn waits(&mut self, root: &ServiceId, group: &[Anomaly], now: Timestamp) -> bool {
+        if group.iter().any(|a| part(a) == Part::Trouble && !is_about_peer(a.symptom)) {
             return false;
         }
         let since = *self.waiting.entry(root.clone()).or_insert(now);
         now.since_ms(since) < self.settings.settle_ms
     }
 
-    /// Context joins the incident of its own service, else the nearest within the hops; it neither opens nor keeps open.
-    fn attach_context(&mut self, anomalies: &[Anomaly], graph: &ServiceGraph, now: Timestamp) {
+    /// Context joins the trouble of its own service, else the nearest within the hops; it neither opens an incident nor keeps one open.
+    fn join_context(&mut self, anomalies: &[Anomaly], graph: &ServiceGraph, groups: &mut BTreeMap<Place, Vec<Anomaly>>) {
+        let hops = self.settings.group_hops;
+        let distance = |root: &ServiceId, shows: bool, service: &ServiceId| {
+            if shows { Some(0) } else { graph.distance(root, service).filter(|d| *d <= hops) }
+        };
+        let mut joined: Vec<(Place, Anomaly)> = Vec::new();
         for anomaly in anomalies.iter().filter(|a| part(a) == Part::Context) {
-            let hops = self.settings.group_hops;
-            let near = self.open.iter_mut().filter(|o| o.subject.is_none()).filter_map(|o| {
-                let distance = if o.incident.services.contains(&anomaly.service) {
-                    0
-                } else {
-                    graph.distance(&o.incident.service, &anomaly.service).filter(|d| *d <= hops)?
-                };
-                Some((distance, o))
+            let near = groups.iter().filter(|(place, _)| place.1.is_none()).filter_map(|(place, group)| {
+                let shows = group.iter().any(|a| a.service == anomaly.service);
+                Some((distance(&place.0, shows, &anomaly.service)?, place))
             });
-            if let Some((_, open)) = near.min_by_key(|(distance, o)| (*distance, o.incident.opened_at))
-                && open.take(vec![anomaly.clone()])
-            {
-                open.reported = now.plus_ms(-self.settings.refresh_ms);
+            if let Some((_, place)) = near.min() {
+                joined.push((place.clone(), anomaly.clone()));
+                continue;
             }
+            let open = self.open.iter_mut().filter(|o| o.subject.is_none()).filter_map(|o| {
+                let shows = o.incident.services.contains(&anomaly.service);
+                Some((distance(&o.incident.service, shows, &anomaly.service)?, o))
+            });
+            if let Some((_, open)) = open.min_by_key(|(distance, o)| (*distance, o.incident.opened_at)) {
+                open.take(vec![anomaly.clone()]);
+            }
+        }
+        for (place, anomaly) in joined {
+            groups.entry(place).or_default().push(anomaly);
         }
     }
 
@@ -406,10 +411,10 @@ impl Open {
     }
 
     /// True when this resolved incident was about what the group shows.
-    fn shows(&self, root: &ServiceId, subject: &Subject, group: &Group) -> bool {
+    fn shows(&self, root: &ServiceId, subject: &Subject, group: &[Anomaly]) -> bool {
         &self.incident.service == root
             && &self.subject == subject
-            && group.anomalies.iter().any(|a| &a.service == root && a.symptom == self.root_symptom)
+            && group.iter().any(|a| &a.service == root && a.symptom == self.root_symptom)
     }
 }
 
