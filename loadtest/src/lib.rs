@@ -5,11 +5,17 @@
 //! with who finds them. The model itself takes time and randomness as arguments.
 
 pub mod cluster;
+pub mod faults;
+pub mod kubernetes_api;
 pub mod objects;
+pub mod otlp_out;
 pub mod parameters;
 pub mod quantity;
 pub mod rfc3339;
+pub mod scenario;
 pub mod store;
+pub mod telemetry;
 pub mod topology;
+pub mod truth;
 
 pub use cluster::SimCluster;

@@ -3,15 +3,16 @@
 //! The API server works on [`SimCluster::store`] alone; the model reacts to what stands there at the next step, as controllers do.
 
 pub mod controllers;
-mod faults;
 pub mod histogram;
 pub mod pod;
 pub mod service;
 pub mod traffic;
 
+use crate::faults::lifecycle::ActiveFault;
 use crate::objects;
 use crate::parameters::SimParameters;
 use crate::store::{ObjectStore, hash_text};
+use crate::telemetry::ExportState;
 use crate::topology;
 use picket_core::ids::{ClusterName, ServiceId};
 use picket_core::time::Timestamp;
@@ -70,6 +71,8 @@ pub struct SimCluster {
     pub(crate) services: Vec<ServiceState>,
     pub(crate) streams: Streams,
     pub(crate) log_lines: Vec<LogLine>,
+    pub(crate) faults: Vec<ActiveFault>,
+    pub(crate) exported: ExportState,
 }
 
 impl SimCluster {
@@ -87,6 +90,8 @@ impl SimCluster {
             services,
             streams: Streams::new(seed, name),
             log_lines: Vec::new(),
+            faults: Vec::new(),
+            exported: ExportState::default(),
         };
         cluster.set_up();
         cluster
@@ -116,7 +121,9 @@ impl SimCluster {
             self.now = self.now.plus_ms(1000);
             self.store.set_now(self.now);
             self.run_controllers();
+            self.run_faults();
             self.run_traffic();
+            self.judge_faults();
         }
     }
 

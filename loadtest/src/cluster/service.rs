@@ -61,6 +61,9 @@ pub struct Traffic {
     pub utilisation: f64,
 }
 
+/// What error logs say on a good day.
+pub const USUAL_COMPLAINT: &str = "client closed the connection";
+
 /// One service.
 #[derive(Clone, Debug)]
 pub struct ServiceState {
@@ -88,6 +91,12 @@ pub struct ServiceState {
     pub effect: ServiceEffect,
     /// Bytes sent to each callee since the last export.
     pub flow_bytes: BTreeMap<usize, f64>,
+    /// What its calls suffered on the way in this second, by callee: extra seconds, and share lost.
+    pub link: BTreeMap<usize, (f64, f64)>,
+    /// Requests that failed since the last export.
+    pub failed_requests: f64,
+    /// What its error logs say.
+    pub complaint: &'static str,
     /// Since when it has fewer available replicas than wanted.
     pub short_since: Option<Timestamp>,
     /// Image tags are numbered; this one comes next.
@@ -112,6 +121,9 @@ impl ServiceState {
             nominal: Traffic::default(),
             effect: ServiceEffect::NONE,
             flow_bytes: BTreeMap::new(),
+            link: BTreeMap::new(),
+            failed_requests: 0.0,
+            complaint: USUAL_COMPLAINT,
             short_since: None,
             next_version: 1,
         }

@@ -1,7 +1,7 @@
 //! Load and queueing: requests flow down the call graph, latency and errors flow back up.
 
 use super::SimCluster;
-use super::service::{ServiceEffect, Traffic};
+use super::service::{ServiceEffect, Traffic, USUAL_COMPLAINT};
 use crate::cluster::pod::PodEffect;
 use rand::RngExt as _;
 
@@ -55,7 +55,7 @@ impl SimCluster {
             self.serve(at, rates[at]);
         }
         for service in &mut self.services {
-            service.effect = ServiceEffect::NONE;
+            service.link = std::mem::replace(&mut service.effect, ServiceEffect::NONE).calls;
             for pod in &mut service.pods {
                 pod.effect = PodEffect::NONE;
             }
@@ -155,10 +155,14 @@ impl SimCluster {
         } else {
             Traffic { rate, latency_s: latency_sum / ready as f64, error_ratio: error_sum / ready as f64, utilisation }
         };
+        service.failed_requests += service.traffic.rate * service.traffic.error_ratio;
+        if utilisation > 0.95 && service.complaint == USUAL_COMPLAINT {
+            service.complaint = "queue is full, request shed";
+        }
     }
 }
 
 /// How a nearly full heap slows a process down.
 fn memory_pressure(share_of_limit: f64) -> f64 {
-    1.0 + 8.0 * (share_of_limit - 0.84).clamp(0.0, 0.16)
+    1.0 + 8.0 * (share_of_limit - 0.88).clamp(0.0, 0.12)
 }

@@ -1,0 +1,287 @@
+//! Which faults a run has, when and where: drawn from a seed, under the promises that each scenario makes.
+
+use crate::faults::{FaultKind, FaultPlan, RemedyLuck};
+use crate::parameters::SimParameters;
+use picket_core::ids::ClusterName;
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+/// Seconds at the end of a run in which nothing new begins, so that what began can still be resolved.
+const TAIL_S: f64 = 130.0;
+/// Catalogued faults end by themselves after this when nobody does anything.
+const CATALOGUED_NATURAL_S: f64 = 600.0;
+/// Between two faults whose remedies disrupt pods, in one cluster.
+const DISRUPTION_SPACING_S: f64 = 70.0;
+
+/// A named schedule.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// Every routine fault at least once, at least ten incidents, four traps, one remedy that regresses.
+    Demo,
+    /// Nothing happens.
+    Quiet,
+    /// Many incidents on compressed days: see [`EARN_DAY_S`].
+    Earn,
+    /// A single OOM kill.
+    OneOom,
+    /// Two agents want the same namespace.
+    Conflict,
+}
+
+/// Length of a day of `earn`.
+pub const EARN_DAY_S: f64 = 60.0;
+
+impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Demo, Self::Quiet, Self::Earn, Self::OneOom, Self::Conflict];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Demo => "demo",
+            Self::Quiet => "quiet",
+            Self::Earn => "earn",
+            Self::OneOom => "one-oom",
+            Self::Conflict => "conflict",
+        }
+    }
+
+    /// The model's parameters for it.
+    #[must_use]
+    pub fn parameters(self) -> SimParameters {
+        SimParameters::default()
+    }
+}
+
+impl std::str::FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = || Self::ALL.map(Self::as_str).join(", ");
+        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| format!("`{text}` is no scenario; there are: {}", known()))
+    }
+}
+
+/// Where a kind of fault can strike. Tier-1 services and the payments namespace are left to faults in which picket should not act.
+const fn candidates(kind: FaultKind) -> &'static [&'static str] {
+    use FaultKind as F;
+    match kind {
+        F::OomKill => &["recommendations", "tracking", "thumbnails", "reports", "stream", "cart"],
+        F::MemoryLeak => &["search", "warehouse", "images", "stream", "reports", "tracking"],
+        F::LatencySpike => &["cart", "catalog", "reports", "shipping"],
+        F::ErrorSurge | F::BadDeployment | F::NoWayBack => {
+            &["recommendations", "thumbnails", "events", "warehouse", "search", "tracking", "images", "stream"]
+        }
+        F::CrashLoop => &["events", "images", "catalog", "thumbnails", "tracking", "stock"],
+        F::LoadSurge | F::ScaleHurts => &["search", "tracking", "thumbnails", "cart", "batch-scorer"],
+        F::DiskFilling => &["search", "routes-db", "stock", "metrics-store", "stream"],
+        F::CertificateExpiring => &["shipping", "reports", "images", "avatars"],
+        F::SlowDependency => &["routes-db", "stock", "metrics-store", "blob"],
+        F::SuspiciousWorkload => &["batch-scorer", "avatars", "exporter"],
+        F::OverRequested => &["batch-scorer", "avatars"],
+        F::IdleService => &["exporter"],
+        F::PacketLoss => &["warehouse", "reports", "images", "shipping"],
+        F::NodeTrouble => &["routes-db", "metrics-store", "blob", "stock"],
+        F::DnsFailure => &["shipping", "images", "reports", "events"],
+        F::ThirdPartyOutage => &["fraud", "tracking", "thumbnails", "avatars"],
+        F::BadFeatureFlag => &["recommendations", "cart", "search", "warehouse", "events", "avatars"],
+        F::LoadEbb => &["cart", "tracking", "search", "thumbnails"],
+        F::SelfHealingDeployment => &["catalog", "events", "images", "recommendations"],
+        F::ProtectedFault => &["legacy-feed", "payment-api"],
+        F::Flapping => &["recommendations", "avatars", "stream", "thumbnails"],
+    }
+}
+
+const UNCATALOGUED: [FaultKind; 5] =
+    [FaultKind::PacketLoss, FaultKind::NodeTrouble, FaultKind::DnsFailure, FaultKind::ThirdPartyOutage, FaultKind::BadFeatureFlag];
+const TRAPS: [FaultKind; 4] = [FaultKind::LoadEbb, FaultKind::SelfHealingDeployment, FaultKind::ProtectedFault, FaultKind::Flapping];
+const ROUTINE: [FaultKind; 11] = [
+    FaultKind::OomKill,
+    FaultKind::MemoryLeak,
+    FaultKind::LatencySpike,
+    FaultKind::ErrorSurge,
+    FaultKind::BadDeployment,
+    FaultKind::CrashLoop,
+    FaultKind::SlowDependency,
+    FaultKind::LoadSurge,
+    FaultKind::DiskFilling,
+    FaultKind::CertificateExpiring,
+    FaultKind::SuspiciousWorkload,
+];
+
+/// The faults of a run. The same arguments give the same faults.
+#[must_use]
+pub fn schedule(scenario: Scenario, seed: u64, clusters: &[ClusterName], duration_s: f64, warmup_s: f64) -> Vec<FaultPlan> {
+    let mut maker = Maker { rng: ChaCha8Rng::seed_from_u64(seed), plans: Vec::new(), parameters: scenario.parameters() };
+    let Some(first) = clusters.first() else { return Vec::new() };
+    match scenario {
+        Scenario::Quiet => {}
+        Scenario::OneOom => maker.plan(FaultKind::OomKill, first, "recommendations", warmup_s),
+        Scenario::Conflict => {
+            // The over-requested service and the one that breaks share the namespace: FinOps and SRE want its lease at once.
+            maker.plan(FaultKind::OverRequested, first, "batch-scorer", 0.0);
+            maker.plan(FaultKind::IdleService, first, "exporter", 0.0);
+            maker.plan(FaultKind::OomKill, first, "stream", warmup_s);
+            maker.plan(FaultKind::LatencySpike, first, "reports", warmup_s + 60.0);
+        }
+        Scenario::Demo => maker.demo(clusters, duration_s, warmup_s),
+        Scenario::Earn => maker.earn(clusters, duration_s, warmup_s),
+    }
+    maker.deal_luck();
+    maker.plans.sort_by(|a, b| a.onset_s.total_cmp(&b.onset_s).then_with(|| (&a.cluster, &a.service).cmp(&(&b.cluster, &b.service))));
+    for (number, plan) in maker.plans.iter_mut().enumerate() {
+        plan.id = format!("fault-{:03}", number + 1);
+    }
+    maker.plans
+}
+
+struct Maker {
+    rng: ChaCha8Rng,
+    plans: Vec<FaultPlan>,
+    parameters: SimParameters,
+}
+
+impl Maker {
+    fn plan(&mut self, kind: FaultKind, cluster: &ClusterName, service: &str, onset_s: f64) {
+        use FaultKind as F;
+        let natural_s = match kind {
+            F::OverRequested | F::IdleService => 1e7,
+            F::LoadEbb => 80.0,
+            F::SelfHealingDeployment => 110.0,
+            F::Flapping => self.rng.random_range(70.0..95.0),
+            F::ProtectedFault | F::PacketLoss | F::NodeTrouble | F::DnsFailure | F::ThirdPartyOutage | F::BadFeatureFlag => {
+                self.rng.random_range(70.0..108.0)
+            }
+            _ => CATALOGUED_NATURAL_S,
+        };
+        let draw = |rng: &mut ChaCha8Rng, range: (f64, f64)| rng.random_range(range.0..=range.1);
+        let (slow_s, person_after_s) =
+            (draw(&mut self.rng, self.parameters.remedy_slow_s), draw(&mut self.rng, self.parameters.person_after_failed_remedy_s));
+        let hides = self.rng.random_range(0.0..1.0) < self.parameters.wrong_seems_right_share;
+        let hidden = draw(&mut self.rng, self.parameters.wrong_seems_right_s);
+        self.plans.push(FaultPlan {
+            id: String::new(),
+            kind,
+            cluster: cluster.clone(),
+            service: service.to_owned(),
+            onset_s,
+            natural_s,
+            luck: if matches!(kind, F::NoWayBack | F::ScaleHurts) { RemedyLuck::Regresses } else { RemedyLuck::Works },
+            slow_s,
+            person_after_s,
+            strength: self.rng.random_range(0.92..1.08),
+            wrong_hides_s: if hides { hidden } else { 0.0 },
+        });
+    }
+
+    /// The promised share of the right remedies fails or is slow: an exact number of them, so that short runs have some too.
+    fn deal_luck(&mut self) {
+        let mut able: Vec<usize> = (0..self.plans.len()).filter(|p| self.plans[*p].kind.may_have_bad_luck()).collect();
+        if able.len() < 4 {
+            return;
+        }
+        able.shuffle(&mut self.rng);
+        let of = |share: f64| (share * able.len() as f64).round().max(1.0) as usize;
+        let (slow, fails) = (of(self.parameters.remedy_slow_share), of(self.parameters.remedy_fails_share));
+        for (turn, plan) in able.into_iter().take(slow + fails).enumerate() {
+            self.plans[plan].luck = if turn < slow { RemedyLuck::Slow } else { RemedyLuck::Fails };
+        }
+    }
+
+    fn demo(&mut self, clusters: &[ClusterName], duration_s: f64, warmup_s: f64) {
+        let regressing = if self.rng.random_range(0..2) == 0 { FaultKind::NoWayBack } else { FaultKind::ScaleHurts };
+        let mut uncatalogued = UNCATALOGUED.to_vec();
+        uncatalogued.shuffle(&mut self.rng);
+        let mut kinds: Vec<FaultKind> = ROUTINE.to_vec();
+        kinds.push(regressing);
+        // Four of sixteen incidents have a cause outside the catalogue: more than one in five.
+        kinds.extend(uncatalogued.into_iter().take(4));
+        kinds.extend(TRAPS);
+        kinds.shuffle(&mut self.rng);
+        let (disrupting, gentle): (Vec<_>, Vec<_>) = kinds.into_iter().partition(|kind| kind.remedy_disrupts());
+        let span_s = (duration_s - TAIL_S - warmup_s).max(60.0);
+        let mut taken: BTreeMap<ClusterName, Vec<(String, f64)>> = BTreeMap::new();
+        for (turn, cluster) in clusters.iter().enumerate() {
+            self.plan(FaultKind::OverRequested, cluster, if turn % 2 == 0 { "batch-scorer" } else { "avatars" }, 0.0);
+            self.plan(FaultKind::IdleService, cluster, "exporter", 0.0);
+            taken.insert(
+                cluster.clone(),
+                vec![("exporter".into(), 0.0), (if turn % 2 == 0 { "batch-scorer" } else { "avatars" }.into(), 0.0)],
+            );
+        }
+        // Offsets keep the two rows of a cluster, and the clusters, out of step.
+        for (row, kinds) in [disrupting, gentle].into_iter().enumerate() {
+            let per_cluster = kinds.len().div_ceil(clusters.len());
+            let spacing_s = if row == 0 {
+                (span_s / per_cluster as f64).max(DISRUPTION_SPACING_S.min(span_s / per_cluster as f64))
+            } else {
+                span_s / per_cluster as f64
+            };
+            for (turn, kind) in kinds.into_iter().enumerate() {
+                let cluster = &clusters[turn % clusters.len()];
+                let slot = (turn / clusters.len()) as f64 + [0.0, 0.4][row] + 0.25 * (turn % clusters.len()) as f64 / clusters.len() as f64;
+                let jitter: f64 = self.rng.random_range(0.0..0.2);
+                let onset_s = warmup_s + (spacing_s * (slot + jitter)).min(span_s);
+                let used = taken.entry(cluster.clone()).or_default();
+                let service = choose(&mut self.rng, kind, onset_s, used);
+                used.push((service.clone(), onset_s));
+                self.plan(kind, cluster, &service, onset_s.round());
+            }
+        }
+    }
+
+    /// One incident every twelve seconds; whoever is on call repairs each soon, because in Observe nobody else does.
+    fn earn(&mut self, clusters: &[ClusterName], duration_s: f64, warmup_s: f64) {
+        let mut onset_s = warmup_s;
+        let mut turn = 0;
+        let mut taken: BTreeMap<ClusterName, Vec<(String, f64)>> = BTreeMap::new();
+        while onset_s < duration_s - TAIL_S {
+            let dice: f64 = self.rng.random_range(0.0..1.0);
+            let kind = match dice {
+                d if d < 0.68 => ROUTINE[self.rng.random_range(0..ROUTINE.len())],
+                d if d < 0.9 => UNCATALOGUED[self.rng.random_range(0..UNCATALOGUED.len())],
+                _ => TRAPS[self.rng.random_range(0..TRAPS.len())],
+            };
+            let cluster = &clusters[turn % clusters.len()];
+            let used = taken.entry(cluster.clone()).or_default();
+            used.retain(|(_, at)| onset_s - at < 150.0);
+            let service = choose(&mut self.rng, kind, onset_s, used);
+            used.push((service.clone(), onset_s));
+            self.plan(kind, cluster, &service, onset_s.round());
+            if let Some(plan) = self.plans.last_mut().filter(|plan| !plan.kind.ends_by_itself()) {
+                plan.natural_s = self.rng.random_range(50.0..80.0);
+            }
+            turn += 1;
+            onset_s += 12.0;
+        }
+    }
+}
+
+/// A service for the fault: not one that has another, and if possible not a neighbour of one that had a fault shortly before.
+fn choose(rng: &mut ChaCha8Rng, kind: FaultKind, onset_s: f64, used: &[(String, f64)]) -> String {
+    let all = crate::topology::services();
+    let calls = |caller: &str, callee: &str| all.iter().any(|s| s.name == caller && s.calls.iter().any(|c| c.to == callee));
+    let namespace = |name: &str| all.iter().find(|s| s.name == name).map(|s| s.namespace);
+    let mut best: Vec<&str> = candidates(kind).to_vec();
+    best.shuffle(rng);
+    best.sort_by_key(|name| {
+        used.iter()
+            .map(|(other, at)| {
+                let near = (onset_s - at).abs() < 110.0;
+                if other == name {
+                    1000
+                } else if near && (calls(name, other) || calls(other, name)) {
+                    100
+                } else if near && namespace(name) == namespace(other) {
+                    10
+                } else {
+                    0
+                }
+            })
+            .sum::<u32>()
+    });
+    best.first().map_or_else(|| "recommendations".to_owned(), |name| (*name).to_owned())
+}
