@@ -58,6 +58,7 @@ fn target_is_busy(state: &State, entry: &Entry) -> bool {
 
 /// Hands free scopes to those who wait, and preempts for the graver. Runs after every command.
 pub(crate) fn grant_what_is_free(state: &mut State) {
+    withdraw_notices(state);
     // Every round takes one entry out of the queue or preempts one holder, so this ends.
     while let Some(next) = next_step(state) {
         match next {
@@ -65,6 +66,20 @@ pub(crate) fn grant_what_is_free(state: &mut State) {
             Step::Preempt(id) => {
                 let _ = ledger::step(state, &id, LedgerEvent::Cancel);
             }
+        }
+    }
+}
+
+/// A notice ends with the waiter that it was given for: the next one gives its own.
+fn withdraw_notices(state: &mut State) {
+    let noticed: Vec<Scope> = state.leases.live.iter().filter(|(_, l)| l.preempt_at.is_some()).map(|(s, _)| s.clone()).collect();
+    for scope in noticed {
+        let Some(Holder::Entry(holder)) = state.leases.live.get(&scope).map(|l| l.holder.clone()) else { continue };
+        let held_at = state.entries.get(&holder).map_or(0, priority);
+        let wants = |id: &EntryId| state.entries.get(id).is_some_and(|e| e.scopes().contains(&scope));
+        let graver_waits = state.leases.waiting.iter().any(|w| w.priority < held_at && wants(&w.entry));
+        if let Some(lease) = state.leases.live.get_mut(&scope).filter(|_| !graver_waits) {
+            lease.preempt_at = None;
         }
     }
 }

@@ -83,10 +83,12 @@ fn a_retried_proposal_gets_its_entry_and_permit_again() {
     assert_eq!(permit, late);
 }
 
+type Arrange = Box<dyn Fn(&mut World)>;
+
 #[test]
 fn every_limit_denies() {
     let shop = || limit(service("shop", 1));
-    let cases: Vec<(&str, Box<dyn Fn(&mut World)>, Proposal, L)> = vec![
+    let cases: Vec<(&str, Arrange, Proposal, L)> = vec![
         ("unsure", Box::new(|_| {}), Proposal { confidence: 0.5, ..shop() }, L::Confidence),
         ("not undoable, not sure enough", Box::new(|_| {}), Proposal { confidence: 0.88, ..restart(service("shop", 1)) }, L::Confidence),
         ("unknown service", Box::new(|_| {}), limit(service("shop", 99)), L::UnknownService),

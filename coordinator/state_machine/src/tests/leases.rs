@@ -42,6 +42,17 @@ fn the_graver_goes_first_and_preempts_what_is_only_permitted() {
 }
 
 #[test]
+fn a_notice_ends_with_its_waiter() {
+    let mut w = World::new();
+    let saver = w.permitted(resize(service("shop", 1)));
+    let (graver, _) = w.propose(limit(service("shop", 3)));
+    w.say(&human(), Command::Deny { entry: graver, why: "no".into() });
+    w.after_ms(6_000);
+    w.propose(limit(service("shop", 4)));
+    assert_eq!(w.at(&saver), S::Permitted, "the next one gives notice anew");
+}
+
+#[test]
 fn what_is_claimed_is_not_preempted() {
     let mut w = World::new();
     let saver = w.permitted(resize(service("shop", 1)));

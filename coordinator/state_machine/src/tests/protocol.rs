@@ -43,6 +43,14 @@ fn m8_a_permit_from_before_a_stop_is_void_after_its_release() {
 }
 
 #[test]
+fn m8_the_claim_does_not_rely_on_stop_having_cancelled_the_permit() {
+    let mut w = World::new();
+    let id = w.permitted(limit(service("shop", 1)));
+    w.state.stop.epoch += 1;
+    assert_eq!(w.try_claim(w.claim_of(&id)), Err(vec![L::NotAllowed]));
+}
+
+#[test]
 fn m9_facts_are_ordered_by_epoch_and_number_and_their_age_is_their_echo_s() {
     let mut w = World::new();
     let post = |w: &mut World, epoch, seq, echo| {
