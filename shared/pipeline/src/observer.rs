@@ -243,7 +243,7 @@ fn json<T: serde::Serialize>(value: &T) -> Vec<u8> {
 }
 
 /// Now and usual.
-type Level = Option<(f64, f64)>;
+type Level = Option<(f64, Option<f64>)>;
 
 /// Latency (p95, seconds) and error share of a service: now and usual.
 fn service_level(detector: &Detector, service: &ServiceId) -> (Level, Level) {
@@ -268,8 +268,8 @@ fn health(detector: &Detector, active: &[Anomaly], service: &ServiceId, at: Time
         at,
         active: symptoms,
         p95_s: latency.map(|l| l.0),
-        p95_usual_s: latency.map(|l| l.1),
+        p95_usual_s: latency.and_then(|l| l.1),
         error_ratio: errors.map(|e| e.0),
-        error_ratio_usual: errors.map(|e| e.1),
+        error_ratio_usual: errors.and_then(|e| e.1),
     }
 }
