@@ -1,6 +1,6 @@
 //! Signs: yes-or-no questions about one service in one incident, each answered with a sentence and where it comes from.
 
-use picket_core::anomaly::{Anomaly, Symptom};
+use picket_core::anomaly::{Anomaly, DetectorKind, Symptom};
 use picket_core::evidence::EvidenceSource;
 use picket_core::ids::ServiceId;
 use picket_core::incident::{ChangeEvent, ChangeKind, Incident};
@@ -16,6 +16,10 @@ pub const ROLLOUT_JUST_BEFORE_MS: i64 = 180_000;
 pub const ROLLOUT_RECENT_MS: i64 = 600_000;
 /// Memory that rises for this long before the first kill leaks; a limit that is too low is hit sooner.
 const LONG_RAMP_MS: i64 = 60_000;
+/// Memory that rises for less than this may only be starting up.
+const SURE_RAMP_MS: i64 = 30_000;
+/// A new revision this soon after picket's own act is that act, and no deployment of somebody's.
+const PICKET_ROLLOUT_MS: i64 = 60_000;
 /// Onsets this close together count as one: detectors need some points.
 const ONSET_SLACK_MS: i64 = 20_000;
 /// Traffic above the usual for this long is no mere wave.
@@ -60,7 +64,9 @@ pub enum Sign {
     RolloutJustBefore,
     /// A rollout within ten minutes before its first harm.
     RolloutRecent,
-    /// Memory rose for a minute or more before the first kill, or without one.
+    /// Memory rises towards its limit by forecast, and has for half a minute.
+    MemoryForecast,
+    /// Memory rose so for a minute or more before the first kill, or without one.
     MemoryRampLong,
     /// It was killed for memory without such a rise.
     MemoryRampShort,
@@ -141,7 +147,17 @@ pub fn change_before<'a>(
         .iter()
         .filter(|c| &c.service == service && c.kind == kind)
         .filter(|c| (-CHANGE_SLACK_MS..=window_ms).contains(&first.since_ms(c.at)))
+        .filter(|c| kind == ChangeKind::Picket || !by_picket(c, context))
         .max_by_key(|c| c.at)
+}
+
+/// Picket's restarts and limits make revisions, too.
+fn by_picket(change: &ChangeEvent, context: &DiagnosisContext) -> bool {
+    context
+        .changes
+        .iter()
+        .filter(|c| c.kind == ChangeKind::Picket && c.service == change.service)
+        .any(|c| (-CHANGE_SLACK_MS..=PICKET_ROLLOUT_MS).contains(&change.at.since_ms(c.at)))
 }
 
 /// Answers questions about one service.
@@ -227,11 +243,11 @@ impl<'a> Observer<'a> {
         self.readings.and_then(|r| r.cpu_utilization).filter(|v| v.is_finite())
     }
 
-    /// How long memory rose: until the first kill after it, or until it was last seen.
+    /// How long memory rose: until the first kill after it, or until it was last seen. High and level is no rise.
     fn memory_ramp_ms(&self) -> Option<i64> {
-        let rise = self.own(Symptom::MemoryHigh)?;
-        let last = self.on(self.service).filter(|a| a.symptom == Symptom::MemoryHigh).map(|a| a.last_seen).max()?;
-        Some(self.own(Symptom::OomKilled).map_or(last, |kill| kill.onset).since_ms(rise.onset))
+        let rise = self.own(Symptom::MemoryHigh).filter(|a| a.detector == DetectorKind::Forecast)?;
+        let until = self.own(Symptom::OomKilled).map_or(rise.last_seen, |kill| kill.onset);
+        Some(until.since_ms(rise.onset))
     }
 
     /// Services that went bad by themselves at the same time and neither call it nor are called by it.
@@ -340,6 +356,11 @@ impl<'a> Observer<'a> {
             ),
             Sign::RolloutJustBefore => self.rollout_sign(ROLLOUT_JUST_BEFORE_MS),
             Sign::RolloutRecent => self.rollout_sign(ROLLOUT_RECENT_MS),
+            Sign::MemoryForecast => {
+                let sure = self.memory_ramp_ms().is_some_and(|ms| ms >= SURE_RAMP_MS);
+                let yes = format!("memory of {name} rises towards its limit and does not level off");
+                said(sure, E::Anomaly, None, yes, format!("memory of {name} does not rise for long towards its limit"))
+            }
             Sign::MemoryRampLong => {
                 let ramp = self.memory_ramp_ms();
                 let seconds = ramp.unwrap_or(0) / 1000;

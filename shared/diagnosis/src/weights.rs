@@ -72,9 +72,9 @@ pub struct Profile {
 }
 
 use Sign::{
-    CalleeTroubled, CallersComplain, CallersSlow, CpuModest, CpuNearLimit, Degraded, FirstToShow, GraveFinding, KnownPeer, MemoryRampLong,
-    MemoryRampShort, NoTraffic, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, Shows, SlowOrUnmeasured, SpreadUnrelated,
-    TrafficAbove, TrafficSustained, WorkingSetAtLimit,
+    CalleeTroubled, CallersComplain, CallersSlow, CpuModest, CpuNearLimit, Degraded, FirstToShow, GraveFinding, KnownPeer, MemoryForecast,
+    MemoryRampLong, MemoryRampShort, NoTraffic, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, Shows, SlowOrUnmeasured,
+    SpreadUnrelated, TrafficAbove, TrafficSustained, WorkingSetAtLimit,
 };
 use Symptom as S;
 
@@ -121,7 +121,9 @@ const MEMORY_LEAK: Profile = Profile {
     prior: PRIOR,
     rows: &[
         shows(S::MemoryHigh, STRONG, -PROOF),
-        // Minutes of steady growth: what tells it from a limit that is too low.
+        // Growth that goes on; high and level is nobody's trouble.
+        row(MemoryForecast, STRONG, -FAIR),
+        // A minute of it and more: what tells it from a limit that is too low.
         row(MemoryRampLong, STRONG, -FAIR),
         shows(S::OomKilled, SLIGHT, NOTHING),
         // Caches and buffers grow with load: that is no leak.
@@ -129,7 +131,7 @@ const MEMORY_LEAK: Profile = Profile {
         row(RolloutJustBefore, -FAIR, SLIGHT),
         row(FirstToShow, SLIGHT, -SLIGHT),
     ],
-    key: &[&[Shows(S::MemoryHigh)], &[MemoryRampLong]],
+    key: &[&[Shows(S::MemoryHigh)], &[MemoryForecast, MemoryRampLong]],
     explains: &[S::OomKilled, S::Restarts, S::CrashLoop, S::MemoryHigh, S::ReplicasUnavailable, S::CpuHigh],
     standalone: false,
 };

@@ -101,6 +101,16 @@ fn a_crash_loop_without_a_rollout() {
 }
 
 #[test]
+fn memory_that_is_high_and_level_or_has_just_begun_to_rise() {
+    unexplained(&Scene::new(300).shows("cart", Symptom::MemoryHigh, 60).newest(|a| a.detector = DetectorKind::Direct).shows(
+        "cart",
+        Symptom::LatencyHigh,
+        200,
+    ));
+    unexplained(&Scene::new(80).rises("cart", 60));
+}
+
+#[test]
 fn one_odd_figure_is_no_cause() {
     for symptom in [
         Symptom::JointlyUnusual,

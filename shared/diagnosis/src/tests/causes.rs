@@ -58,12 +58,36 @@ fn a_limit_that_is_too_low_even_when_it_backs_off_and_nothing_else_is_seen() {
 #[test]
 fn a_memory_leak_with_and_without_a_kill() {
     let leak = || {
-        Scene::new(300).shows("search", Symptom::MemoryHigh, 60).shows("search", Symptom::LatencyHigh, 200).reads("search", |r| {
+        Scene::new(300).rises("search", 60).shows("search", Symptom::LatencyHigh, 200).reads("search", |r| {
             r.memory_working_set_max_bytes = Some(240.0 * MIB);
         })
     };
     assert_eq!(expect(&leak(), Cause::MemoryLeak, "search").1, Some(Remediation::RolloutRestart));
     expect(&leak().shows("search", Symptom::OomKilled, 280).shows("search", Symptom::Restarts, 280), Cause::MemoryLeak, "search");
+}
+
+#[test]
+fn a_short_rise_before_the_first_kill_is_no_leak() {
+    let scene = Scene::new(90)
+        .rises("cart", 20)
+        .shows("cart", Symptom::OomKilled, 55)
+        .shows("cart", Symptom::Restarts, 55)
+        .reads("cart", |r| r.memory_working_set_max_bytes = Some(255.0 * MIB));
+    expect(&scene, Cause::MemoryLimitTooLow, "cart");
+}
+
+#[test]
+fn a_revision_that_picket_made_is_no_deployment() {
+    let scene = Scene::new(120).rollout("index", 50).shows("index", Symptom::LatencyHigh, 60);
+    expect(&scene, Cause::BadDeployment, "index");
+    let mut own = scene;
+    own.context.changes.push(ChangeEvent {
+        service: id("index"),
+        kind: ChangeKind::Picket,
+        at: at(45),
+        what: "restarted by picket".into(),
+    });
+    own.abstains();
 }
 
 #[test]

@@ -83,6 +83,11 @@ impl Scene {
         self
     }
 
+    /// Memory that rises towards its limit by forecast.
+    fn rises(self, service: &str, onset: i64) -> Self {
+        self.shows(service, Symptom::MemoryHigh, onset).newest(|a| a.detector = DetectorKind::Forecast)
+    }
+
     fn newest(mut self, change: impl FnOnce(&mut Anomaly)) -> Self {
         change(self.anomalies.last_mut().unwrap());
         self
