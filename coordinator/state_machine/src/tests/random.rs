@@ -161,7 +161,7 @@ fn play(w: &mut World, act: &Act) {
         Act::Read { others, tier } => {
             w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
             w.facts.services.get_mut(&service("shop", 0)).unwrap().tier = *tier;
-            w.read();
+            w.post();
         }
         Act::Pass { ms } => w.after_ms(*ms),
         Act::Takeover { observer: true } => w.observer = w.register(&observer()),
@@ -203,7 +203,12 @@ proptest! {
     fn nothing_breaks(acts in prop::collection::vec(act(), 1..120), held in any::<bool>()) {
         let mut w = World::with(crate::Settings { lease_through_observing: held, ..settings() }, Phase::Autonomous);
         let mut highest = BTreeMap::new();
-        for act in &acts {
+        // A reading comes a moment later: what that moment grants is held against the reading before.
+        let steps = acts.into_iter().flat_map(|act| match act {
+            Act::Read { .. } => vec![Act::Pass { ms: 100 }, act],
+            _ => vec![act],
+        });
+        for act in &steps.collect::<Vec<_>>() {
             let before = w.state.entries(0).into_iter().map(|e| (e.id, e.state)).collect();
             play(&mut w, act);
             budget_holds(&w, &before);
@@ -256,6 +261,9 @@ fn random_sequences_reach_every_state() {
         let acts = prop::collection::vec(act(), 120).new_tree(&mut runner).unwrap().current();
         let mut w = World::new();
         for act in &acts {
+            if matches!(act, Act::Read { .. }) {
+                w.after_ms(100);
+            }
             play(&mut w, act);
         }
         reached.extend(w.state.entries(1000).into_iter().flat_map(|e| e.history.into_iter().map(|(_, s)| s)));

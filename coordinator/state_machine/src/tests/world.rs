@@ -151,6 +151,11 @@ impl World {
     /// The observer reads the cluster, a moment later.
     pub fn read(&mut self) {
         self.after_ms(100);
+        self.post();
+    }
+
+    /// The reading arrives, as of now.
+    pub fn post(&mut self) {
         self.facts.seq += 1;
         self.facts.observer_epoch = self.observer;
         self.facts.echo = self.now;
