@@ -142,3 +142,23 @@ async fn no_server_is_said_within_the_deadline() {
     let error = JetStreamBus::connect(&format!("nats://127.0.0.1:{free}"), StreamSettings::default()).await.unwrap_err();
     assert!(matches!(error, PortError::Unavailable { .. }), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_buffers_within_its_bound_while_the_server_is_away() {
+    use crate::otlp::BusIngestor;
+    use futures::FutureExt;
+    use picket_core::ports::TelemetryIngestor;
+    let (dir, mut server) = server().await;
+    let bus = std::sync::Arc::new(connect(&server).await);
+    let ingestor = BusIngestor::new(std::sync::Arc::clone(&bus), 2).with_patience(Duration::from_secs(60));
+    server.kill();
+    let mut held = Box::pin(ingestor.ingest(vec![batch("east", 1), batch("east", 2)]));
+    assert!((&mut held).now_or_never().is_none(), "held, not answered");
+    let refused = ingestor.ingest(vec![batch("east", 3)]).await;
+    assert!(matches!(refused, Err(PortError::Full { .. })), "{refused:?}");
+    let _server = spawn(dir.path(), server.port()).expect("nats-server again");
+    held.await.expect("it goes on by itself");
+    ingestor.ingest(vec![batch("east", 3)]).await.expect("there is room again");
+    let values: Vec<_> = bus.pull(&reader("sre"), 9, 5_000).await.unwrap().iter().map(value).collect();
+    assert_eq!(values, [1, 2, 3]);
+}

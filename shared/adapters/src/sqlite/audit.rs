@@ -4,6 +4,7 @@ use picket_core::action::Digest;
 use picket_core::audit::{AuditEntry, AuditRecord, BrokenChain, genesis, verify};
 use picket_core::ports::{AuditLog, PortError, PortResult};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,19 +150,32 @@ impl AuditLog for SqliteAuditLog {
     }
 }
 
-/// The entry as it reads back from its text. A float may change by its last bit when it is read: the hash must be of what is read.
+/// The entry as it reads back from its text, which is what the hash must be of.
 fn settle(mut entry: AuditEntry) -> PortResult<(AuditEntry, String)> {
-    let refused = |why: String| PortError::Refused { what: "audit entry".to_owned(), why };
-    let mut text = serde_json::to_string(&entry).map_err(|error| refused(error.to_string()))?;
-    for _ in 0..8 {
-        entry = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
-        let again = serde_json::to_string(&entry).map_err(|error| refused(error.to_string()))?;
-        if again == text {
-            return Ok((entry, text));
+    settle_numbers(&mut entry.detail);
+    let text =
+        serde_json::to_string(&entry).map_err(|error| PortError::Refused { what: "audit entry".to_owned(), why: error.to_string() })?;
+    Ok((entry, text))
+}
+
+/// JSON's reader may change the last bit of a float, and the hash with it. A float that does not read back as it was written
+/// becomes the one that is read; one that changes each time is kept as text.
+fn settle_numbers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(settle_numbers),
+        Value::Object(fields) => fields.values_mut().for_each(settle_numbers),
+        Value::Number(number) if number.is_f64() => {
+            let reread = |number: &Number| serde_json::from_str::<Number>(&number.to_string()).ok();
+            let stable = |number: &Number| reread(number).is_some_and(|again| again == *number);
+            if !stable(number) {
+                *value = match reread(number).filter(stable) {
+                    Some(read) => Value::Number(read),
+                    None => Value::String(number.to_string()),
+                };
+            }
         }
-        text = again;
+        _ => {}
     }
-    Err(refused("it does not read back as it was written".to_owned()))
 }
 
 type RowTexts = (i64, String, String, String);
