@@ -16,8 +16,8 @@ const Z: f64 = 1.28;
 /// The lengths of the past looked at, in points: the short one sees a fast change soon, the long one a slow change at all.
 const PASTS: [usize; 3] = [8, 24, 96];
 
-/// Deviations of the points from their line that a change must exceed.
-const DEPTH_SIGMA: f64 = 4.0;
+/// Deviations of single points that a change must exceed (the ends of a line through eight are known to about 1.2 of them).
+const DEPTH_SIGMA: f64 = 6.0;
 
 /// A line's slope, per second.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -61,21 +61,26 @@ pub fn slope(points: impl ExactSizeIterator<Item = (Timestamp, f64)>) -> Option<
 /// The steepest fall of recent points that is sure and at least `least` deep over the points it is seen in; positive, per second.
 #[must_use]
 pub fn sure_fall(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<f64> {
+    let noise = noise(points);
     let fall = |past: usize| {
         let recent = points.range(points.len().saturating_sub(past)..);
         let first = recent.clone().next()?.0;
         let span_s = points.back()?.0.since_ms(first) as f64 / 1000.0;
-        let slope = slope(recent.clone().copied())?;
+        let slope = slope(recent.copied())?;
         let depth = -slope.per_s * span_s;
-        // How far the points lie off the line: a fall must stand out from that too.
-        let mut off: Vec<f64> = recent.map(|(at, v)| v - slope.per_s * (at.since_ms(first) as f64 / 1000.0)).collect();
-        let centre = median(&mut off)?;
-        off.iter_mut().for_each(|o| *o = (*o - centre).abs());
-        // Few points lie close to any line of theirs; the fewer, the less that is worth.
-        let noise = MAD_TO_SIGMA * median(&mut off)? * (1.0 + 8.0 / off.len() as f64);
         (slope.high_per_s < 0.0 && depth >= least && depth >= DEPTH_SIGMA * noise).then_some(-slope.per_s)
     };
     PASTS.into_iter().filter_map(fall).reduce(f64::max)
+}
+
+/// Deviation of single points, from the steps between neighbours: a steady slope adds nothing to it, nor does the start of one.
+fn noise(points: &VecDeque<(Timestamp, f64)>) -> f64 {
+    let recent = points.range(points.len().saturating_sub(PASTS[2])..);
+    let mut steps: Vec<f64> = recent.clone().zip(recent.skip(1)).map(|(a, b)| b.1 - a.1).collect();
+    let Some(centre) = median(&mut steps) else { return 0.0 };
+    steps.iter_mut().for_each(|s| *s = (*s - centre).abs());
+    let widen = 1.0 + 4.0 / steps.len() as f64;
+    MAD_TO_SIGMA * median(&mut steps).unwrap_or(0.0) / std::f64::consts::SQRT_2 * widen
 }
 
 /// As [`sure_fall`], upwards.

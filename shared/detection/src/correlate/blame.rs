@@ -45,6 +45,11 @@ impl<'a> Blame<'a> {
         self.shown.keys().map(|service| ((*service).clone(), self.root(service))).collect()
     }
 
+    /// True when a service shows trouble that no callee could have given it.
+    pub fn is_own(&self, service: &ServiceId) -> bool {
+        self.shown.get(service).is_some_and(|s| s.own)
+    }
+
     fn root(&self, service: &ServiceId) -> ServiceId {
         let mut at = service.clone();
         let mut seen = BTreeSet::from([at.clone()]);

@@ -92,6 +92,8 @@ struct Open {
     root_symptom: Symptom,
     members: BTreeMap<Key, Anomaly>,
     last_active: Timestamp,
+    /// When the trouble was last traced to its service.
+    root_seen: Timestamp,
     reported: Timestamp,
 }
 
@@ -142,6 +144,10 @@ impl Correlator {
 
         let mut groups: BTreeMap<Place, Vec<Anomaly>> = BTreeMap::new();
         for anomaly in &anomalies {
+            let root = roots.get(&anomaly.service).filter(|root| part(anomaly) == Part::Trouble && !blame.is_own(root));
+            if root.is_some_and(|root| self.lingers(anomaly, root, now)) {
+                continue;
+            }
             let place = match part(anomaly) {
                 Part::Alone => (anomaly.service.clone(), Some((anomaly.symptom, anomaly.object.clone()))),
                 Part::Trouble => {
@@ -164,6 +170,25 @@ impl Correlator {
             Some(agent) => events.into_iter().filter(|e| e.incident().agent == agent).collect(),
             None => events,
         }
+    }
+
+    /// The cause of an incident recovers before those who suffered from it: what began while it still showed joins its incident for
+    /// the quiet period, and only then may stand for trouble of its own.
+    fn lingers(&mut self, anomaly: &Anomaly, root: &ServiceId, now: Timestamp) -> bool {
+        if self.open.iter().any(|o| o.subject.is_none() && &o.incident.service == root) {
+            return false;
+        }
+        let settings = &self.settings;
+        let cause = self.open.iter_mut().find(|o| {
+            o.subject.is_none()
+                && o.incident.services.contains(root)
+                && now.since_ms(o.root_seen) < settings.quiet_ms
+                && anomaly.onset <= o.root_seen.plus_ms(settings.settle_ms)
+        });
+        let Some(open) = cause else { return false };
+        open.last_active = now;
+        open.take(vec![anomaly.clone()]);
+        true
     }
 
     /// An open incident keeps its root unless the cause is found deeper; then it moves there, or into the incident that is there.
@@ -215,7 +240,7 @@ impl Correlator {
         events: &mut Vec<IncidentEvent>,
     ) {
         if let Some(open) = self.open.iter_mut().find(|o| o.incident.service == root && o.subject == subject) {
-            open.last_active = now;
+            (open.last_active, open.root_seen) = (now, now);
             let news = open.take(group);
             let changed = open.refresh(graph, facts) || news;
             if changed || now.since_ms(open.reported) >= self.settings.refresh_ms {
@@ -255,8 +280,7 @@ impl Correlator {
                 Open::new(id, root, subject, root_symptom, print, now)
             }
         };
-        open.last_active = now;
-        open.reported = now;
+        (open.last_active, open.root_seen, open.reported) = (now, now, now);
         open.take(group);
         open.refresh(graph, facts);
         open.incident.updated_at = now;
@@ -339,7 +363,7 @@ impl Open {
             anomalies: Vec::new(),
             subgraph: Vec::new(),
         };
-        Self { incident, subject, root_symptom, members: BTreeMap::new(), last_active: now, reported: now }
+        Self { incident, subject, root_symptom, members: BTreeMap::new(), last_active: now, root_seen: now, reported: now }
     }
 
     /// Takes anomalies in; true when one of them is new to it.

@@ -146,6 +146,20 @@ fn two_faults_are_two_incidents_even_under_one_caller() {
 }
 
 #[test]
+fn those_who_recover_later_are_no_new_incident_unless_they_never_do() {
+    let mut bench = Bench::new();
+    let caller = [about("cart", "db", 0), anomaly("cart", Symptom::LatencyHigh, 0), anomaly("web", Symptom::LatencyHigh, 0)];
+    bench.at(10, &[&caller[..], &[anomaly("db", Symptom::LatencyHigh, 0)]].concat());
+    for s in [15, 20, 25, 30] {
+        bench.at(s, &caller);
+        assert_eq!(bench.open().len(), 1, "at {s} s");
+    }
+    bench.at(35, &caller);
+    assert_eq!(bench.open().iter().map(|i| i.service.name.as_str()).collect::<Vec<_>>(), ["db", "cart"]);
+    assert_eq!(bench.open()[1].services, [id("cart"), id("web")]);
+}
+
+#[test]
 fn own_trouble_and_late_callees_are_not_blamed_downstream() {
     let mut bench = Bench::new();
     // cart is killed for memory while db happens to be slow; web's trouble is older than db's by far.
