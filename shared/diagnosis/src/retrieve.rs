@@ -18,13 +18,19 @@ struct Chunk {
     text: String,
 }
 
+/// An embedder and its vectors, one per chunk.
+struct Embedded {
+    embedder: Arc<dyn Embedder>,
+    vectors: Vec<Vec<f32>>,
+}
+
 /// Documents, cut by heading, with their index and (when given an embedder) their vectors.
 pub struct Retriever {
     documents: Vec<Document>,
     by_id: BTreeMap<DocumentId, usize>,
     chunks: Vec<Chunk>,
     bm25: Bm25,
-    embedder: Option<(Arc<dyn Embedder>, Vec<Vec<f32>>)>,
+    embedded: Option<Embedded>,
 }
 
 impl std::fmt::Debug for Retriever {
@@ -32,7 +38,7 @@ impl std::fmt::Debug for Retriever {
         f.debug_struct("Retriever")
             .field("documents", &self.documents.len())
             .field("passages", &self.chunks.len())
-            .field("embedded", &self.embedder.is_some())
+            .field("embedded", &self.embedded.is_some())
             .finish()
     }
 }
@@ -52,7 +58,7 @@ impl Retriever {
         let chunks: Vec<_> = documents.iter().enumerate().flat_map(|(number, document)| cut(number, document)).collect();
         let texts: Vec<_> = chunks.iter().map(|chunk| indexed(&documents[chunk.document], chunk)).collect();
         let bm25 = Bm25::new(texts.iter().map(String::as_str));
-        let embedder = match embedder {
+        let embedded = match embedder {
             None => None,
             Some(embedder) => {
                 let vectors = embedder.embed(&texts)?;
@@ -62,10 +68,10 @@ impl Retriever {
                         why: "not one vector of the stated length per text".to_owned(),
                     });
                 }
-                Some((embedder, vectors))
+                Some(Embedded { embedder, vectors })
             }
         };
-        Ok(Self { documents, by_id, chunks, bm25, embedder })
+        Ok(Self { documents, by_id, chunks, bm25, embedded })
     }
 
     /// The documents, in the order given.
@@ -87,7 +93,7 @@ impl Retriever {
             return Ok(Vec::new());
         }
         let mut scores = normalised(&self.bm25.scores(&query));
-        if let Some((embedder, vectors)) = &self.embedder {
+        if let Some(Embedded { embedder, vectors }) = &self.embedded {
             let asked = embedder.embed(std::slice::from_ref(&query))?;
             let asked = asked
                 .first()
