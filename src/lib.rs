@@ -5,4 +5,5 @@ pub mod config_file;
 pub mod demo;
 pub mod eval;
 pub mod roles;
+pub mod score_table;
 pub mod wiring;

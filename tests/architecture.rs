@@ -25,7 +25,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// What the pure crates may use from outside: data, arithmetic, and nothing that reads a clock or opens a file.
 const PURE: &[&str] = &["picket-core", "picket-detection", "picket-diagnosis", "picket-state-machine", "picket-pipeline"];
-const PURE_OUTSIDE: &[&str] = &["ed25519-dalek", "futures", "hex", "petgraph", "rand", "rand_chacha", "schemars", "serde", "serde_json", "sha2", "thiserror", "tracing"];
+const PURE_OUTSIDE: &[&str] = &[
+    "ed25519-dalek",
+    "futures",
+    "hex",
+    "petgraph",
+    "rand",
+    "rand_chacha",
+    "schemars",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "tracing",
+];
 
 const LINES_MAX: usize = 600;
 const BANNED_NAMES: &[&str] = &["utils", "util", "common", "helpers", "helper", "misc"];
@@ -36,7 +49,8 @@ fn root() -> PathBuf {
 
 fn metadata() -> serde_json::Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let out = Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root()).output().expect("cargo runs");
+    let out =
+        Command::new(cargo).args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(root()).output().expect("cargo runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     serde_json::from_slice(&out.stdout).expect("cargo metadata is JSON")
 }
@@ -132,7 +146,13 @@ fn every_file_belongs_to_a_module() {
             let text = std::fs::read_to_string(path).expect("UTF-8");
             let names: Vec<_> = text
                 .lines()
-                .filter_map(|line| line.trim().trim_start_matches("pub ").trim_start_matches("pub(crate) ").trim_start_matches("pub(super) ").strip_prefix("mod "))
+                .filter_map(|line| {
+                    line.trim()
+                        .trim_start_matches("pub ")
+                        .trim_start_matches("pub(crate) ")
+                        .trim_start_matches("pub(super) ")
+                        .strip_prefix("mod ")
+                })
                 .filter_map(|rest| rest.split([';', ' ', '{']).next())
                 .map(str::to_owned)
                 .collect();
@@ -141,9 +161,11 @@ fn every_file_belongs_to_a_module() {
         .collect();
     for path in files {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let in_tests_root = path.parent() == Some(&root().join("tests")) || path.components().any(|c| c.as_os_str() == "tests" || c.as_os_str() == "benches" || c.as_os_str() == "examples");
+        let in_tests_root = path.parent() == Some(&root().join("tests"))
+            || path.components().any(|c| c.as_os_str() == "tests" || c.as_os_str() == "benches" || c.as_os_str() == "examples");
         let is_root = matches!(stem.as_str(), "lib" | "main" | "build");
-        let name = if stem == "mod" { path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned() } else { stem };
+        let name =
+            if stem == "mod" { path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned() } else { stem };
         assert!(is_root || in_tests_root || declared.contains(&name), "{} belongs to no module", path.display());
     }
 }

@@ -25,7 +25,8 @@ pub enum AuditCommand {
 fn files(wiring: &Wiring) -> anyhow::Result<Vec<PathBuf>> {
     let folder = wiring.data("audit")?;
     let listing = std::fs::read_dir(&folder).with_context(|| format!("{}: cannot be read", folder.display()))?;
-    let mut files: Vec<_> = listing.filter_map(Result::ok).map(|f| f.path()).filter(|p| p.extension().is_some_and(|e| e == "sqlite")).collect();
+    let mut files: Vec<_> =
+        listing.filter_map(Result::ok).map(|f| f.path()).filter(|p| p.extension().is_some_and(|e| e == "sqlite")).collect();
     files.sort();
     if files.is_empty() {
         bail!("{}: no audit log yet; an actuator writes it before its first act", folder.display());

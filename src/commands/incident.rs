@@ -74,7 +74,14 @@ pub async fn run(wiring: &Wiring, command: &IncidentCommand) -> anyhow::Result<(
         IncidentCommand::Ls { json: false } => {
             let row = |r: &IncidentRecord| {
                 let state = if r.incident.status == IncidentStatus::Open { "open" } else { "resolved" };
-                [r.incident.id.to_string(), r.incident.severity.to_string(), state.to_owned(), r.incident.service.to_string(), finding(r), r.decision.clone().unwrap_or_default()]
+                [
+                    r.incident.id.to_string(),
+                    r.incident.severity.to_string(),
+                    state.to_owned(),
+                    r.incident.service.to_string(),
+                    finding(r),
+                    r.decision.clone().unwrap_or_default(),
+                ]
             };
             let rows: Vec<_> = records(wiring).await?.iter().map(row).collect();
             table::print(["INCIDENT", "SEVERITY", "STATE", "SERVICE", "CAUSE", "DECISION"], &rows, "no incident so far");
@@ -116,7 +123,8 @@ fn show(record: &IncidentRecord) {
             .collect();
         table::print(["ID", "WEIGHT", "SOURCE", "EVIDENCE"], &rows, "no evidence");
         println!();
-        let rows: Vec<_> = diagnosis.ranking.iter().map(|c| [format!("{:.3}", c.probability), c.cause.to_string(), c.service.to_string()]).collect();
+        let rows: Vec<_> =
+            diagnosis.ranking.iter().map(|c| [format!("{:.3}", c.probability), c.cause.to_string(), c.service.to_string()]).collect();
         table::print(["PROBABILITY", "CAUSE", "SERVICE"], &rows, "no candidate");
     }
     if let Some(decision) = &record.decision {

@@ -37,7 +37,8 @@ pub fn run(command: &KbCommand) -> anyhow::Result<()> {
             if *json {
                 return super::print_json(&passages);
             }
-            let rows: Vec<_> = passages.iter().map(|p| [format!("{:.2}", p.score), p.document.to_string(), p.heading.clone(), p.title.clone()]).collect();
+            let rows: Vec<_> =
+                passages.iter().map(|p| [format!("{:.2}", p.score), p.document.to_string(), p.heading.clone(), p.title.clone()]).collect();
             table::print(["SCORE", "DOCUMENT", "HEADING", "TITLE"], &rows, "nothing found");
         }
         KbCommand::Ls { json } => {
@@ -45,7 +46,8 @@ pub fn run(command: &KbCommand) -> anyhow::Result<()> {
             if *json {
                 return super::print_json(&documents);
             }
-            let rows: Vec<_> = documents.iter().map(|d| [d.id.to_string(), d.cause.map_or("-".into(), |c| c.to_string()), d.title.clone()]).collect();
+            let rows: Vec<_> =
+                documents.iter().map(|d| [d.id.to_string(), d.cause.map_or("-".into(), |c| c.to_string()), d.title.clone()]).collect();
             table::print(["DOCUMENT", "CAUSE", "TITLE"], &rows, "no documents");
         }
     }

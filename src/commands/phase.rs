@@ -48,9 +48,19 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
                 .phases
                 .iter()
                 .map(|(agent, view)| {
-                    let accuracy = view.gate.accuracy.map_or("-".to_owned(), |a| format!("{a:.3} ({:.3}-{:.3})", view.gate.accuracy_low, view.gate.accuracy_high));
+                    let accuracy = view
+                        .gate
+                        .accuracy
+                        .map_or("-".to_owned(), |a| format!("{a:.3} ({:.3}-{:.3})", view.gate.accuracy_low, view.gate.accuracy_high));
                     let missing = if view.gate.missing.is_empty() { "nothing".to_owned() } else { view.gate.missing.join("; ") };
-                    [agent.to_string(), view.state.phase.to_string(), view.state.episodes.to_string(), accuracy, view.state.violations.to_string(), missing]
+                    [
+                        agent.to_string(),
+                        view.state.phase.to_string(),
+                        view.state.episodes.to_string(),
+                        accuracy,
+                        view.state.violations.to_string(),
+                        missing,
+                    ]
                 })
                 .collect();
             table::print(["AGENT", "PHASE", "EPISODES", "ACCURACY (95 %)", "VIOLATIONS", "MISSING FOR THE NEXT"], &rows, "no agents");

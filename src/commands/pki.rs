@@ -38,6 +38,10 @@ pub fn run(command: &PkiCommand) -> anyhow::Result<()> {
     principals.extend(people.iter().cloned().map(Principal::Human));
     principals.extend([Principal::Dashboard, Principal::Gateway]);
     pki::init(dir, &principals, hosts)?;
-    println!("{} certificates and the permit key are in {}; keep ca.key and permit-signing.key off every machine but the coordinator's", principals.len(), dir.display());
+    println!(
+        "{} certificates and the permit key are in {}; keep ca.key and permit-signing.key off every machine but the coordinator's",
+        principals.len(),
+        dir.display()
+    );
     Ok(())
 }

@@ -7,6 +7,7 @@ use picket_adapters::nats::{JetStreamBus, StreamSettings, server};
 use picket_adapters::otlp::{BusIngestor, GatewayConfig, TokenGrant, serve};
 use picket_adapters::replay::{Played, Target, open, play};
 use picket_core::ids::{AgentKind, ClusterName, Principal};
+use picket_core::ledger::EntryState;
 use picket_core::time::Timestamp;
 use picket_detection::{CorrelationSettings, DetectionSettings};
 use picket_diagnosis::{EvidenceEngine, Settings as EngineSettings};
@@ -48,7 +49,6 @@ struct Found {
     recording: String,
     moments: u64,
     points: u64,
-    /// Signals that the agent took from the bus.
     incidents: usize,
     diagnosed: usize,
     /// Acts: always 0, by the replay subject.
@@ -110,7 +110,8 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     gateway.shutdown().await;
     drop(bus_server);
     _ = std::fs::remove_dir_all(&folder);
-    let permitted = coordinator.entries_permitted();
+    let entries = coordinator.state().entries(usize::MAX);
+    let permitted = entries.iter().filter(|e| e.history.iter().any(|(_, state)| *state == EntryState::Permitted)).count();
     let found = Found {
         recording: recording.name.clone(),
         moments: played.moments,
@@ -122,7 +123,10 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     if options.json {
         return super::print_json(&found);
     }
-    println!("{}: {} measurements played, {} incidents, {} diagnosed, {} acts permitted", found.recording, found.points, found.incidents, found.diagnosed, found.permitted);
+    println!(
+        "{}: {} measurements played, {} incidents, {} diagnosed, {} acts permitted",
+        found.recording, found.points, found.incidents, found.diagnosed, found.permitted
+    );
     Ok(())
 }
 

@@ -13,16 +13,33 @@ use picket_loadtest::report::{self, Observations, Report};
 /// Terminal entries that are asked for: more than a run makes.
 const ENTRIES_MAX: usize = 1000;
 
+/// The report of a demo run: the score, and what was run.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct DemoReport {
+    /// The seed: the same one gives the same faults.
+    pub seed: u64,
+    /// The scenario.
+    pub scenario: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub score: Report,
+}
+
 /// The report of a run that is about to end.
 ///
 /// # Errors
 /// When the bus, the coordinator or an audit log cannot be read.
-pub async fn report(wiring: &Wiring, layout: &Layout, operator: &CoordinatorClient, scenario: &str) -> anyhow::Result<Report> {
+pub async fn report(
+    wiring: &Wiring,
+    layout: &Layout,
+    operator: &CoordinatorClient,
+    scenario: &str,
+    seed: u64,
+) -> anyhow::Result<DemoReport> {
     let bus = wiring.bus().await?;
-    let incidents = bus.latest(IncidentRecord::TOPIC_PREFIX, 0).await?;
-    let incidents = incidents.iter().filter_map(|v| serde_json::from_slice(&v.value).ok()).collect();
-    let status = operator.status().await?;
-    let mut violations = status.violations;
+    let values = bus.latest(IncidentRecord::TOPIC_PREFIX, 0).await?;
+    let records: Vec<IncidentRecord> = values.iter().filter_map(|v| serde_json::from_slice(&v.value).ok()).collect();
+    let mut violations = operator.status().await?.violations;
     for cluster in layout.simulators.keys() {
         let file = wiring.data("audit")?.join(crate::roles::actuator::audit_file(cluster));
         if file.exists() && SqliteAuditLog::open(file).await?.verify().await.is_err() {
@@ -30,8 +47,11 @@ pub async fn report(wiring: &Wiring, layout: &Layout, operator: &CoordinatorClie
         }
     }
     let truth_files: Vec<_> = layout.simulators.keys().map(|c| layout.truth_file(c)).collect();
-    let observations = Observations { incidents, entries: operator.entries(ENTRIES_MAX).await?, violations };
-    let mut report = report::score(&read_truth(&truth_files), &observations);
-    report.scenario = scenario.to_owned();
-    Ok(report)
+    let observations = Observations {
+        incidents: records.iter().map(|r| r.incident.clone()).collect(),
+        diagnoses: records.into_iter().filter_map(|r| r.diagnosis).collect(),
+        ledger: operator.entries(ENTRIES_MAX).await?,
+        violations,
+    };
+    Ok(DemoReport { seed, scenario: scenario.to_owned(), score: report::score(&read_truth(&truth_files), &observations) })
 }

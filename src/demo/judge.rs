@@ -10,7 +10,7 @@ use picket_core::incident_record::IncidentRecord;
 use picket_core::outcome::Adjudication;
 use picket_core::ports::{Bus as _, Coordinator as _};
 use picket_core::time::Timestamp;
-use picket_loadtest::report::{self, TruthRecord};
+use picket_loadtest::truth::{self, TruthRecord};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -26,10 +26,11 @@ pub struct Judge {
     revision: u64,
 }
 
-/// Every record of these files; a line being written is left for later.
+/// The last state of every fault in these files; a line being written is left for later.
 pub fn read_truth(files: &[PathBuf]) -> Vec<TruthRecord> {
-    let texts = files.iter().filter_map(|f| std::fs::read_to_string(f).ok());
-    texts.flat_map(|t| t.lines().filter_map(|l| serde_json::from_str(l).ok()).collect::<Vec<TruthRecord>>()).collect()
+    let whole = |text: String| text.rfind('\n').map(|end| text[..=end].to_owned()).unwrap_or_default();
+    let texts = files.iter().filter_map(|f| std::fs::read_to_string(f).ok()).map(whole);
+    texts.filter_map(|t| truth::read(&t).ok()).flatten().collect()
 }
 
 impl Judge {
@@ -73,16 +74,21 @@ impl Judge {
 /// `None` without a diagnosis: there is nothing to judge.
 fn judge(record: &IncidentRecord, truths: &[TruthRecord], now: Timestamp) -> Option<Adjudication> {
     let diagnosis = record.diagnosis.as_ref()?;
-    let (diagnosed, cause) = match &diagnosis.verdict {
-        Verdict::Cause { cause, .. } => (true, cause.as_str()),
-        Verdict::Abstained { .. } => (false, "abstained"),
+    let (named, cause) = match &diagnosis.verdict {
+        Verdict::Cause { cause, service, .. } => (Some((*cause, service)), cause.as_str()),
+        Verdict::Abstained { .. } => (None, "abstained"),
     };
+    let opened = record.incident.opened_at;
+    let correct = named.is_some_and(|(cause, service)| {
+        let about = |t: &&TruthRecord| t.onset <= opened && t.right_services.contains(service);
+        truths.iter().filter(about).any(|t| t.cause == Some(cause) || t.also_right.contains(&cause))
+    });
     Some(Adjudication {
         incident: record.incident.id.clone(),
         agent: record.incident.agent,
         episode: format!("{}|{cause}", record.incident.service),
-        correct: report::is_right(record, truths),
-        diagnosed,
+        correct,
+        diagnosed: named.is_some(),
         by: String::new(),
         at: now,
     })

@@ -16,7 +16,7 @@ pub struct Layout {
     pub dir: PathBuf,
     /// The configuration that every role reads.
     pub config_file: PathBuf,
-    /// Control address of each simulated cluster, and of the Kubernetes API beside it.
+    /// Each simulated cluster's own door (pages); picket is not told of it.
     pub simulators: BTreeMap<String, String>,
     /// Where the demo's on-call person is paged.
     pub page_listen: String,
@@ -103,7 +103,7 @@ impl Layout {
                 ingest_token_file,
                 simulated: true,
             });
-            simulators.insert(name.clone(), address);
+            simulators.insert(name.clone(), free_address()?);
         }
         pki::init_demo(&dir.join("pki"), &principals(clusters), &["127.0.0.1".to_owned(), "localhost".to_owned()])?;
         let config_file = dir.join("picket.yaml");

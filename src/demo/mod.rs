@@ -7,6 +7,7 @@ mod oncall;
 mod supervisor;
 mod terminal;
 
+pub use collect::DemoReport;
 pub use layout::{Layout, current};
 
 use crate::wiring::{CLOCK_VARIABLE, Wiring};
@@ -17,7 +18,6 @@ use picket_core::ids::{AgentKind, Principal};
 use picket_core::phase::Phase;
 use picket_core::ports::Coordinator as _;
 use picket_core::time::Timestamp;
-use picket_loadtest::report::Report;
 use std::path::PathBuf;
 use std::time::Duration;
 use supervisor::Supervisor;
@@ -83,9 +83,10 @@ impl DemoOptions {
 ///
 /// # Errors
 /// When a part cannot be started, or an invariant was violated.
-pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<Report> {
+pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoReport> {
     let seed = options.seed.unwrap_or_else(rand::random::<u32>().into());
-    let names: Vec<String> = ["east", "west", "north", "south"].iter().take(usize::from(options.clusters)).map(ToString::to_string).collect();
+    let names: Vec<String> =
+        ["east", "west", "north", "south"].iter().take(usize::from(options.clusters)).map(ToString::to_string).collect();
     let screen = terminal::Terminal::new(quiet, options.length_s());
     screen.say(&format!("seed {seed} · scenario {} · {} clusters · clock at {}x", options.scenario, names.len(), options.speed));
 
@@ -105,7 +106,21 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<Report> {
     let length_event_s = (options.length_s() as f64 * options.speed).round().to_string();
     for name in &names {
         let seed = seed.to_string();
-        let args = ["simulator", "--cluster", name, "--seed", &seed, "--scenario", &options.scenario, "--duration-s", &length_event_s, "--clusters", &names.join(",")];
+        let args = [
+            "simulator",
+            "--cluster",
+            name,
+            "--seed",
+            &seed,
+            "--scenario",
+            &options.scenario,
+            "--duration-s",
+            &length_event_s,
+            "--clusters",
+            &names.join(","),
+            "--control",
+            &layout.simulators[name],
+        ];
         supervisor.start(&format!("simulator-{name}"), &args)?;
         supervisor.start(&format!("observer-{name}"), &["observer", "--cluster", name])?;
         supervisor.start(&format!("actuator-{name}"), &["actuator", "--cluster", name])?;
@@ -121,17 +136,16 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<Report> {
     let judge = judge::Judge::new(operator.clone(), &layout);
     let finished = watch(options, &wiring, &mut supervisor, &screen, judge).await;
     oncall.stop();
-    let report = collect::report(&wiring, &layout, &operator, &options.scenario).await;
+    let report = collect::report(&wiring, &layout, &operator, &options.scenario, seed).await;
     supervisor.stop().await;
     finished?;
-    let mut report = report?;
-    report.seed = seed;
+    let report = report?;
     if let Some(file) = &options.json {
         let text = serde_json::to_string_pretty(&report)?;
         std::fs::write(file, text).with_context(|| format!("{}: cannot be written", file.display()))?;
     }
     screen.report(&report);
-    let broken: Vec<_> = report.violations.iter().filter(|(_, n)| **n > 0).map(|(i, n)| format!("{} {n}x", i.as_str())).collect();
+    let broken: Vec<_> = report.score.violations.iter().filter(|(_, n)| **n > 0).map(|(i, n)| format!("{} {n}x", i.as_str())).collect();
     if !broken.is_empty() {
         bail!("invariants were violated: {} (logs in {})", broken.join(", "), layout.dir.display());
     }

@@ -65,7 +65,8 @@ impl Supervisor {
 
     fn spawn(&self, name: &str, args: &[String]) -> anyhow::Result<Child> {
         let path = self.layout.log_file(name);
-        let log = File::options().create(true).append(true).open(&path).with_context(|| format!("{}: cannot be written", path.display()))?;
+        let log =
+            File::options().create(true).append(true).open(&path).with_context(|| format!("{}: cannot be written", path.display()))?;
         let child = Command::new(&self.binary)
             .args(args)
             .arg("--config")

@@ -1,6 +1,8 @@
 //! The terminal's view of a run: a bar for its time, a line for every turn of events.
 
+use super::collect::DemoReport;
 use super::layout::Layout;
+use crate::score_table::ScoreTable;
 use indicatif::{ProgressBar, ProgressStyle};
 use picket_adapters::nats::JetStreamBus;
 use picket_coordinator_client::CoordinatorClient;
@@ -10,7 +12,6 @@ use picket_core::incident::IncidentStatus;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::ledger::EntryState;
 use picket_core::ports::{Bus as _, Coordinator as _};
-use picket_loadtest::report::Report;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -25,7 +26,8 @@ impl Terminal {
     /// `quiet` says nothing.
     pub fn new(quiet: bool, length_s: u64) -> Self {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(length_s) };
-        let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar:.dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template("{elapsed_precise} {wide_bar:.dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         Self { bar, started: Instant::now(), quiet }
     }
@@ -60,10 +62,10 @@ impl Terminal {
     }
 
     /// The report as a table.
-    pub fn report(&self, report: &Report) {
+    pub fn report(&self, report: &DemoReport) {
         self.bar.finish_and_clear();
         if !self.quiet {
-            println!("{}", report.table());
+            println!("\nseed {}, scenario {}\n{}", report.seed, report.scenario, ScoreTable(&report.score));
         }
     }
 }
@@ -114,7 +116,9 @@ impl View {
             (_, IncidentStatus::Resolved) => (format!("resolved   {}", incident.service), "resolved".to_owned()),
             (None, _) => (format!("incident   {} {} {:?}", incident.severity, incident.service, incident.symptoms()), "open".to_owned()),
             (Some(diagnosis), _) => match &diagnosis.verdict {
-                Verdict::Cause { cause, .. } => (format!("diagnosis  {:.2} {}", diagnosis.confidence, diagnosis.sentence), cause.to_string()),
+                Verdict::Cause { cause, .. } => {
+                    (format!("diagnosis  {:.2} {}", diagnosis.confidence, diagnosis.sentence), cause.to_string())
+                }
                 Verdict::Abstained { .. } => (format!("abstains   {}", diagnosis.sentence), "abstains".to_owned()),
             },
         };

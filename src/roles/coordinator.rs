@@ -15,6 +15,8 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
         gate: config.gate_rule(),
         approval_severities: config.orchestration.chatops.approval_required_for_severity.clone(),
         demonstration,
+        // The target stays blocked until the grade; its neighbours in the namespace need not wait for it (PROTOCOL.md, Succession).
+        lease_through_observing: false,
         permit_ttl_ms: timing.permit_ttl.ms(),
         act_deadline_ms: timing.act_deadline.ms(),
         approval_ttl_ms: timing.approval_ttl.ms(),

@@ -15,7 +15,9 @@ pub fn monthly_saving_usd(action: &Action, now: &Readings) -> Option<f64> {
     let (cores, bytes) = (now.cpu_request_cores?, now.memory_request_bytes?);
     let pods = |count: f64, cores: f64, bytes: f64| count * (cores * CORE_MONTH_USD + bytes / GIB * GIB_MONTH_USD);
     let after = match &action.remediation {
-        Remediation::SetResources { cpu_request_millicores, memory_bytes, .. } => pods(replicas, *cpu_request_millicores as f64 / 1000.0, *memory_bytes as f64),
+        Remediation::SetResources { cpu_request_millicores, memory_bytes, .. } => {
+            pods(replicas, *cpu_request_millicores as f64 / 1000.0, *memory_bytes as f64)
+        }
         Remediation::Scale { replicas, .. } => pods(f64::from(*replicas), cores, bytes),
         _ => return None,
     };
@@ -30,7 +32,8 @@ mod tests {
 
     #[test]
     fn a_month_of_three_idle_pods_is_their_requests() {
-        let now = Readings { replicas_desired: Some(3), cpu_request_cores: Some(1.0), memory_request_bytes: Some(GIB), ..Readings::default() };
+        let now =
+            Readings { replicas_desired: Some(3), cpu_request_cores: Some(1.0), memory_request_bytes: Some(GIB), ..Readings::default() };
         let action = Action { service: ServiceId::new("c", "n", "s"), remediation: Remediation::Scale { replicas: 0, from: 3 } };
         assert_eq!(monthly_saving_usd(&action, &now), Some(3.0 * (CORE_MONTH_USD + GIB_MONTH_USD)));
         assert_eq!(monthly_saving_usd(&action, &Readings::default()), None);

@@ -7,6 +7,7 @@ use picket_core::claim::{ClaimRequest, ClaimedAction};
 use picket_core::coordination::{Answer, Command, LedgerChange, LedgerEntry};
 use picket_core::ids::{ClusterName, EntryId};
 use picket_core::ledger::EntryState;
+use picket_core::limits::LimitRule;
 use picket_core::outcome::Report;
 use picket_core::permit::Permit;
 use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, PortError, PortResult, Proof, RemediationExecutor};
@@ -53,6 +54,8 @@ pub struct Actuator<C, X, A, J> {
     permits: BTreeMap<EntryId, Permit>,
     /// Claims that were sent and not answered: the same request goes out again, with the same reading of the target [M3].
     sent: BTreeMap<EntryId, SentClaim>,
+    /// Claims refused for facts that were too old: the permit is still good, and the next claim is a request of its own.
+    refused: BTreeMap<EntryId, u32>,
     /// Entries to be resolved by proof.
     unproven: Vec<JournalEntry>,
     /// Reports that the coordinator has not taken yet.
@@ -87,7 +90,17 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
     /// Makes one; the first step registers it.
     #[must_use]
     pub const fn new(settings: ActuatorSettings, ports: ActuatorPorts<C, X, A, J>) -> Self {
-        Self { settings, ports, epoch: None, revision: 0, permits: BTreeMap::new(), sent: BTreeMap::new(), unproven: Vec::new(), unreported: Vec::new() }
+        Self {
+            settings,
+            ports,
+            epoch: None,
+            revision: 0,
+            permits: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            unproven: Vec::new(),
+            unreported: Vec::new(),
+        }
     }
 
     /// The ports, for whoever drives it.
@@ -177,7 +190,10 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
 
     async fn act(&mut self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
         match self.claim(epoch, permit, clock).await {
-            Ok(Some((claimed, sent))) => self.execute(epoch, &claimed, sent, clock).await,
+            Ok(Some((claimed, sent))) => {
+                self.refused.remove(&permit.body.entry);
+                self.execute(epoch, &claimed, sent, clock).await
+            }
             Ok(None) => Ok(()),
             Err(NotClaimed::Void(why)) => {
                 self.sent.remove(&permit.body.entry);
@@ -207,7 +223,9 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         self.sent.insert(entry.clone(), sent.clone());
         let command = Command::Claim { claim: sent.request.clone() };
         // A failure here may hide a committed claim: it stays in `sent`, and the same request id gets the same answer.
-        let answer = self.ports.coordinator.submit(format!("claim-{entry}-{epoch}").into(), command).await.map_err(NotClaimed::Later)?;
+        let attempt = self.refused.get(&entry).copied().unwrap_or(0);
+        let answer =
+            self.ports.coordinator.submit(format!("claim-{entry}-{epoch}-{attempt}").into(), command).await.map_err(NotClaimed::Later)?;
         self.sent.remove(&entry);
         match answer {
             Answer::Claimed { confirmation } => match ClaimedAction::confirm(permit, &confirmation, epoch, &self.settings.key) {
@@ -218,6 +236,14 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
                 self.ports.journal.forget(&entry).await?;
                 let detail = serde_json::json!({ "violations": violations });
                 self.audit(clock(), "claim_refused", entry.as_str(), detail).await?;
+                if violations.iter().all(|v| v.rule == LimitRule::StaleFacts) {
+                    self.refused.insert(entry, attempt + 1);
+                    return Err(NotClaimed::Later(PortError::Unavailable {
+                        what: "fresh facts".into(),
+                        why: "the observer's are too old to claim on".into(),
+                    }));
+                }
+                self.refused.remove(&entry);
                 Ok(None)
             }
             other => Err(NotClaimed::Void(format!("the coordinator answered a claim with {other:?}"))),
@@ -225,12 +251,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
     }
 
     /// Checks the permit, reads the target, and puts both on record: all that comes before the claim.
-    async fn ready(
-        &self,
-        epoch: u64,
-        permit: &Permit,
-        clock: &(dyn Fn() -> Timestamp + Send + Sync),
-    ) -> Result<SentClaim, NotClaimed> {
+    async fn ready(&self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
         self.check(permit).await?;
         let body = &permit.body;
         let token = body.tokens.values().copied().max().ok_or_else(|| NotClaimed::Void("the permit carries no token".into()))?;
@@ -240,11 +261,23 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         }
         let detail = serde_json::json!({ "digest": body.digest, "work": body.work, "token": token, "before": before.object, "version": before.resource_version });
         let before_digest = before.digest();
-        let journal =
-            JournalEntry { entry: body.entry.clone(), work: body.work.clone(), token, before, report: None, cluster: self.settings.cluster.clone() };
+        let journal = JournalEntry {
+            entry: body.entry.clone(),
+            work: body.work.clone(),
+            token,
+            before,
+            report: None,
+            cluster: self.settings.cluster.clone(),
+        };
         self.ports.journal.write(&journal).await?;
         let record = self.audit(clock(), "claim_intent", body.entry.as_str(), detail).await?;
-        let request = ClaimRequest { entry: body.entry.clone(), digest: body.digest.clone(), actuator_epoch: epoch, before_digest, audit_hash: record };
+        let request = ClaimRequest {
+            entry: body.entry.clone(),
+            digest: body.digest.clone(),
+            actuator_epoch: epoch,
+            before_digest,
+            audit_hash: record,
+        };
         Ok(SentClaim { journal, request, sent_at: clock() })
     }
 
@@ -304,7 +337,9 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         let proof = self.ports.executor.prove(&journal.entry, journal.token, &journal.work, &journal.before, clock()).await;
         journal.report = Some(match proof {
             Ok(Proof::Effect(receipt)) => Report::Applied { receipt },
-            Ok(Proof::Absence) => Report::NoEffect { why: "the fence was raised on exactly the version before: the write never took effect and never will".into() },
+            Ok(Proof::Absence) => Report::NoEffect {
+                why: "the fence was raised on exactly the version before: the write never took effect and never will".into(),
+            },
             Ok(Proof::Neither(why)) => Report::CannotTell { why, landed: None },
             Err(PortError::Refused { what, why }) => Report::CannotTell { why: format!("{what}: {why}"), landed: None },
             Err(error) => {
@@ -351,8 +386,13 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
     }
 
     async fn audit(&self, at: Timestamp, kind: &str, subject: &str, detail: serde_json::Value) -> PortResult<Digest> {
-        let entry = AuditEntry { at, actor: format!("actuator:{}", self.settings.cluster), kind: kind.to_owned(), subject: subject.to_owned(), detail };
+        let entry = AuditEntry {
+            at,
+            actor: format!("actuator:{}", self.settings.cluster),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            detail,
+        };
         self.ports.audit.append(entry).await.map(|record| record.hash)
     }
 }
-

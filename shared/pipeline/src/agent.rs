@@ -261,7 +261,19 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         case.decision = Some(format!("denied by {by}: {}", reasons.join("; ")));
         let passing = violations.iter().all(|v| {
             use LimitRule as L;
-            matches!(v.rule, L::FleetBudget | L::ServiceShare | L::StaleFacts | L::StaleEvidence | L::TargetBusy | L::OpenActions | L::ForeignRollout | L::Capacity | L::UnknownService | L::Cooldown)
+            matches!(
+                v.rule,
+                L::FleetBudget
+                    | L::ServiceShare
+                    | L::StaleFacts
+                    | L::StaleEvidence
+                    | L::TargetBusy
+                    | L::OpenActions
+                    | L::ForeignRollout
+                    | L::Capacity
+                    | L::UnknownService
+                    | L::Cooldown
+            )
         });
         if passing && case.attempts < self.settings.attempts_max {
             case.next_at = now.plus_ms(2 * self.settings.again_ms);
@@ -289,7 +301,8 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
 
     async fn follow_ledger(&mut self, now: Timestamp, status: &CoordinatorStatus) -> PortResult<()> {
         let page = self.ports.coordinator.watch(self.revision, 0).await?;
-        let entries = if page.compacted { self.ports.coordinator.entries(100).await? } else { page.changes.into_iter().map(|c| c.entry).collect() };
+        let entries =
+            if page.compacted { self.ports.coordinator.entries(100).await? } else { page.changes.into_iter().map(|c| c.entry).collect() };
         self.revision = page.revision;
         let kind = self.profile.kind;
         for entry in entries.into_iter().filter(|e| e.proposal.agent == kind) {

@@ -28,6 +28,8 @@ pub struct Health {
 pub struct Watch {
     /// What was done.
     pub kind: RemediationKind,
+    /// It takes an earlier act back.
+    pub undo: bool,
     /// What it was done about.
     pub symptoms: Vec<Symptom>,
     /// When it took effect (event time).
@@ -64,10 +66,13 @@ impl Watch {
         let last = &settled[settled.len().saturating_sub(looks)..];
         if last.len() == looks && last.iter().all(|h| self.worse(h).is_some()) {
             let why = last.last().and_then(|h| self.worse(h)).unwrap_or_default();
-            return Some(Outcome::Regressed { why });
+            // An undo is not undone: a person must look.
+            return Some(if self.undo { Outcome::Inconclusive { why } } else { Outcome::Regressed { why } });
         }
         if last.len() == looks && last.iter().all(|h| self.well(h)) {
-            return Some(Outcome::Recovered { why: format!("nothing of it was seen in the last {looks} looks{}", figures(last.last().copied())) });
+            return Some(Outcome::Recovered {
+                why: format!("nothing of it was seen in the last {looks} looks{}", figures(last.last().copied())),
+            });
         }
         if now.since_ms(self.applied_at) < window_ms {
             return None;
@@ -75,7 +80,14 @@ impl Watch {
         Some(if settled.len() < looks {
             Outcome::Inconclusive { why: format!("only {} looks in {} s: too little telemetry to grade", settled.len(), window_ms / 1000) }
         } else {
-            Outcome::NoEffect { why: format!("still {:?} after {} s{}", settled.last().map_or(&[][..], |h| &h.active), window_ms / 1000, figures(settled.last().copied())) }
+            Outcome::NoEffect {
+                why: format!(
+                    "still {:?} after {} s{}",
+                    settled.last().map_or(&[][..], |h| &h.active),
+                    window_ms / 1000,
+                    figures(settled.last().copied())
+                ),
+            }
         })
     }
 
@@ -110,7 +122,9 @@ impl Watch {
             return Some(format!("p95 is {:.0} ms, it was {:.0} ms before the act", now * 1000.0, before * 1000.0));
         }
         let new = health.active.iter().find(|s| {
-            matches!(s, Symptom::CrashLoop | Symptom::OomKilled | Symptom::ReplicasUnavailable) && !self.before.active.contains(s) && !self.symptoms.contains(s)
+            matches!(s, Symptom::CrashLoop | Symptom::OomKilled | Symptom::ReplicasUnavailable)
+                && !self.before.active.contains(s)
+                && !self.symptoms.contains(s)
         })?;
         Some(format!("{new:?} was not there before the act"))
     }
@@ -135,12 +149,26 @@ mod tests {
     use super::*;
 
     fn health(at_s: i64, p95_s: f64, error_ratio: f64, active: &[Symptom]) -> Health {
-        Health { at: Timestamp(at_s * 1000), active: active.to_vec(), p95_s: Some(p95_s), p95_usual_s: Some(0.1), error_ratio: Some(error_ratio), error_ratio_usual: Some(0.0) }
+        Health {
+            at: Timestamp(at_s * 1000),
+            active: active.to_vec(),
+            p95_s: Some(p95_s),
+            p95_usual_s: Some(0.1),
+            error_ratio: Some(error_ratio),
+            error_ratio_usual: Some(0.0),
+        }
     }
 
     fn watch(after: Vec<Health>) -> Watch {
         let before = health(0, 0.5, 0.2, &[Symptom::LatencyHigh, Symptom::ErrorRateHigh]);
-        Watch { kind: RemediationKind::Rollback, symptoms: vec![Symptom::LatencyHigh, Symptom::ErrorRateHigh], applied_at: Timestamp(0), before, after }
+        Watch {
+            kind: RemediationKind::Rollback,
+            undo: false,
+            symptoms: vec![Symptom::LatencyHigh, Symptom::ErrorRateHigh],
+            applied_at: Timestamp(0),
+            before,
+            after,
+        }
     }
 
     fn grade(after: Vec<Health>, now_s: i64) -> Option<&'static str> {

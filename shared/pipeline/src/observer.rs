@@ -207,15 +207,21 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
 
     fn note(&mut self, entry: &LedgerEntry, now: Timestamp) {
         let service = &entry.work.action().service;
-        if service.cluster != self.settings.cluster || !matches!(entry.work, Work::Do { .. }) {
+        if service.cluster != self.settings.cluster {
             return;
         }
         if entry.state != EntryState::Observing {
             self.watches.remove(&entry.id);
         } else if !self.watches.contains_key(&entry.id) {
             let before = health(&self.detector, &self.active, service, now);
-            let watch =
-                Watch { kind: entry.work.action().kind(), symptoms: entry.proposal.symptoms.clone(), applied_at: now, before, after: Vec::new() };
+            let watch = Watch {
+                kind: entry.work.action().kind(),
+                undo: matches!(entry.work, Work::Undo { .. }),
+                symptoms: entry.proposal.symptoms.clone(),
+                applied_at: now,
+                before,
+                after: Vec::new(),
+            };
             self.watches.insert(entry.id.clone(), (service.clone(), watch));
         }
     }

@@ -117,7 +117,9 @@ impl Case {
             }
             S::Failed | S::Expired | S::Denied => self.retry(now, attempts_max),
             S::Cancelled | S::Inconclusive | S::Indeterminate | S::UndoFailed | S::Shadowed => self.stage = Stage::Done,
-            S::Queued | S::AwaitingApproval | S::Approved | S::Permitted | S::Claimed | S::Observing | S::Undoing => self.stage = Stage::Waiting,
+            S::Queued | S::AwaitingApproval | S::Approved | S::Permitted | S::Claimed | S::Observing | S::Undoing => {
+                self.stage = Stage::Waiting
+            }
         }
     }
 

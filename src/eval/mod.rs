@@ -1,0 +1,20 @@
+//! `picket eval`: measures the pipeline.
+
+mod scenarios;
+
+/// Measures.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum EvalCommand {
+    /// The whole pipeline on simulated clusters, in one process, on virtual time.
+    Scenarios(scenarios::ScenarioOptions),
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When it cannot be set up, or an invariant was violated.
+pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
+    match command {
+        EvalCommand::Scenarios(options) => scenarios::run(options).await,
+    }
+}
