@@ -107,3 +107,32 @@ fn is_about_certificates(alert: rustls::AlertDescription) -> bool {
             | A::DecryptError
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_tells_whether_to_try_again_and_whether_it_may_have_happened() {
+        let of = |status| Attempt::of_status(status, br#"{"what":"submit","why":"because"}"#, "call");
+        for (status, retry, maybe_done) in
+            [(400, false, false), (403, false, false), (404, false, false), (409, false, false), (413, false, false)]
+        {
+            let attempt = of(status);
+            assert_eq!((attempt.retry, attempt.maybe_done), (retry, maybe_done), "{status}");
+        }
+        assert!(matches!(of(404).error, PortError::NotFound { .. }));
+        assert!(matches!(of(409).error, PortError::Conflict { .. }));
+        assert_eq!(of(403).error, PortError::Refused { what: "submit".into(), why: "because".into() });
+        let full = of(429);
+        assert!(full.retry && !full.maybe_done && matches!(full.error, PortError::Full { retry_after_ms: 100, .. }));
+        for status in [500, 502, 503, 504] {
+            assert!(of(status).retry && of(status).maybe_done, "{status}");
+        }
+        // Something in between that is no coordinator.
+        assert_eq!(
+            Attempt::of_status(502, b"<html>", "submit r1").error,
+            PortError::Unavailable { what: "submit r1".into(), why: "status 502".into() }
+        );
+    }
+}

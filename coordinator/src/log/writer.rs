@@ -83,7 +83,7 @@ impl Writer {
             }
             let result = self.guarded(|w| w.append(&all));
             for done in waiting {
-                done.io_completed(result.as_ref().map(|()| ()).map_err(|e| io::Error::new(e.kind(), e.to_string())));
+                done.io_completed(result.as_ref().copied().map_err(|e| io::Error::new(e.kind(), e.to_string())));
             }
         }
     }
