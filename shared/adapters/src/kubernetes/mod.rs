@@ -19,13 +19,15 @@ mod reader;
 mod stamp;
 
 #[cfg(test)]
+mod against_server;
+#[cfg(test)]
 mod conformance;
 
 pub use api::ApiObjects;
 pub use client::{ClientError, ClusterAccess, client, client_from_router};
 pub use executor::Executor;
 pub use in_memory::InMemoryObjects;
-pub use objects::{Kind, Objects};
+pub use objects::{Kind, Mode, Objects};
 pub use quarantine::{policy_name, released_spec};
 pub use reader::{KubernetesReader, Reader};
 pub use stamp::{ACTION_ID, FENCING_TOKEN, STAMPED_GENERATION};
