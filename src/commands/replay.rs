@@ -6,6 +6,7 @@ use picket_adapters::clock::RunClock;
 use picket_adapters::nats::{JetStreamBus, StreamSettings, server};
 use picket_adapters::otlp::{BusIngestor, GatewayConfig, TokenGrant, serve};
 use picket_adapters::replay::{Played, Target, open, play};
+use picket_core::diagnosis::Verdict;
 use picket_core::ids::{AgentKind, ClusterName, Principal};
 use picket_core::ledger::EntryState;
 use picket_core::time::Timestamp;
@@ -44,9 +45,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 const BUFFER_BATCHES: u32 = 1024;
 
 /// What a replay found.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, Default, serde::Serialize)]
 struct Found {
-    recording: String,
+    recordings: u64,
     moments: u64,
     points: u64,
     incidents: usize,
@@ -60,9 +61,10 @@ struct Found {
 /// # Errors
 /// When the recording cannot be read or nats-server is not installed.
 pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
-    let recording = open(&options.path)?;
     let folder = std::env::temp_dir().join(format!("picket-replay-{}", std::process::id()));
-    let bus_server = server::spawn(&folder, 0)?;
+    std::fs::create_dir_all(&folder)?;
+    let recordings = open(&options.path, &folder.join("unpacked"))?;
+    let bus_server = server::spawn(&folder.join("nats"), 0)?;
     let bus = JetStreamBus::connect(&bus_server.url(), StreamSettings::default()).await?;
     let start = Timestamp(1_767_600_000_000);
     let clock = RunClock::new(start, options.speed);
@@ -83,26 +85,28 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     };
     let mut agent = Agent::new(profile(AgentKind::Sre), agent_settings(), ports, 0);
 
-    let bar = if options.json { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(recording.points.len() as u64) };
+    let bar = if options.json { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(recordings.iter().map(|r| r.points.len() as u64).sum()) };
     let http = reqwest::Client::new();
-    let heard = bar.clone();
-    let playing = play(&recording, &target, &http, &clock, start, move |played: Played| heard.set_position(played.points));
-    tokio::pin!(playing);
     let end = options.seconds.map(|s| Instant::now() + Duration::from_secs(s));
-    let mut played = Played::default();
+    let in_time = || end.is_none_or(|end| Instant::now() < end);
+    let mut found = Found::default();
     let mut incidents = std::collections::BTreeMap::new();
-    loop {
-        tokio::select! {
-            done = &mut playing => { played = done?; break }
-            () = tokio::time::sleep(PAUSE) => {}
-        }
-        agent.step(clock.now()).await?;
-        incidents.extend(agent.cases().iter().map(|(id, case)| (id.clone(), case.diagnosis.clone())));
-        if end.is_some_and(|end| Instant::now() >= end) {
-            played.points = bar.position();
-            break;
+    for recording in recordings.iter().take_while(|_| in_time()) {
+        found.recordings += 1;
+        let before = bar.position();
+        let heard = bar.clone();
+        let playing = play(recording, &target, &http, &clock, clock.now(), move |played: Played| heard.set_position(before + played.points));
+        tokio::pin!(playing);
+        while in_time() {
+            tokio::select! {
+                done = &mut playing => { found.moments += done?.moments; break }
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            agent.step(clock.now()).await?;
+            incidents.extend(agent.cases().iter().map(|(id, case)| (id.clone(), case.diagnosis.clone())));
         }
     }
+    found.points = bar.position();
     // What was played last is still on its way through the bus.
     agent.step(clock.now()).await?;
     incidents.extend(agent.cases().iter().map(|(id, case)| (id.clone(), case.diagnosis.clone())));
@@ -112,20 +116,15 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     _ = std::fs::remove_dir_all(&folder);
     let entries = coordinator.state().entries(usize::MAX);
     let permitted = entries.iter().filter(|e| e.history.iter().any(|(_, state)| *state == EntryState::Permitted)).count();
-    let found = Found {
-        recording: recording.name.clone(),
-        moments: played.moments,
-        points: played.points,
-        incidents: incidents.len(),
-        diagnosed: incidents.values().flatten().filter(|d| matches!(d.verdict, picket_core::diagnosis::Verdict::Cause { .. })).count(),
-        permitted,
-    };
+    found.incidents = incidents.len();
+    found.diagnosed = incidents.values().flatten().filter(|d| matches!(d.verdict, Verdict::Cause { .. })).count();
+    found.permitted = permitted;
     if options.json {
         return super::print_json(&found);
     }
     println!(
         "{}: {} measurements played, {} incidents, {} diagnosed, {} acts permitted",
-        found.recording, found.points, found.incidents, found.diagnosed, found.permitted
+        found.recordings, found.points, found.incidents, found.diagnosed, found.permitted
     );
     Ok(())
 }

@@ -84,7 +84,7 @@ impl DemoOptions {
 /// # Errors
 /// When a part cannot be started, or an invariant was violated.
 pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoReport> {
-    let seed = options.seed.unwrap_or_else(rand::random::<u32>().into());
+    let seed = options.seed.unwrap_or_else(|| rand::random::<u32>().into());
     let names: Vec<String> =
         ["east", "west", "north", "south"].iter().take(usize::from(options.clusters)).map(ToString::to_string).collect();
     let screen = terminal::Terminal::new(quiet, options.length_s());

@@ -71,7 +71,7 @@ pub fn engine_settings(wiring: &Wiring) -> Settings {
 /// When it cannot start.
 pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Result<()> {
     wiring.require_built()?;
-    let nonce = rand::random::<u32>();
+    let nonce = rand::random::<u16>();
     let ports = AgentPorts {
         bus: wiring.bus().await?,
         coordinator: wiring.coordinator(&Principal::Agent(kind))?,
@@ -80,7 +80,7 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
         notifier: Pager::new(&wiring.config.mesh.page_url),
     };
     // A new name per life: the stream is read from its oldest message, and the baselines come back.
-    let mut agent = Agent::new(profile(kind), settings(wiring, &nonce.to_string(), replay), ports, u64::from(nonce));
+    let mut agent = Agent::new(profile(kind), settings(wiring, &format!("{nonce:04x}"), replay), ports, u64::from(nonce));
     tracing::info!(%kind, replay, "agent is up");
     let mut pace = Pace::new(STEP_MS);
     let end = super::asked_to_end();

@@ -12,7 +12,7 @@ use picket_core::anomaly::Anomaly;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, Decision, LedgerEntry};
 use picket_core::diagnosis::{Diagnosis, Verdict};
 use picket_core::ids::{AgentKind, ClusterName, IncidentId, ServiceId};
-use picket_core::incident::Incident;
+use picket_core::incident::{ChangeEvent, ChangeKind, Incident};
 use picket_core::incident_record::IncidentRecord;
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
@@ -79,6 +79,9 @@ pub struct AgentPorts<B, C, D, P, N> {
 /// Telemetry older than this is the past being caught up with: nothing is proposed on it.
 const LIVE_LAG_MS: i64 = 20_000;
 
+/// How long picket's own acts are remembered.
+const ACTS_KEPT_MS: i64 = 15 * 60_000;
+
 /// One agent over all its clusters.
 pub struct Agent<B, C, D, P, N> {
     profile: AgentProfile,
@@ -86,6 +89,8 @@ pub struct Agent<B, C, D, P, N> {
     ports: AgentPorts<B, C, D, P, N>,
     clusters: BTreeMap<ClusterName, ClusterView>,
     cases: BTreeMap<IncidentId, Case>,
+    /// Picket's own acts, so that their rollouts are not taken for somebody's bad deployment.
+    acts: Vec<ChangeEvent>,
     revision: u64,
     nonce: u64,
 }
@@ -95,7 +100,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
     #[must_use]
     pub fn new(profile: AgentProfile, settings: AgentSettings, ports: AgentPorts<B, C, D, P, N>, nonce: u64) -> Self {
         let clusters = settings.clusters.iter().map(|c| (c.clone(), ClusterView::new(c, profile.kind, &settings))).collect();
-        Self { profile, settings, ports, clusters, cases: BTreeMap::new(), revision: 0, nonce }
+        Self { profile, settings, ports, clusters, cases: BTreeMap::new(), acts: Vec::new(), revision: 0, nonce }
     }
 
     /// The cases it works on, by incident.
@@ -184,7 +189,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
 
     async fn diagnose(&self, case: &Case, now: Timestamp) -> PortResult<Option<Diagnosis>> {
         let Some(view) = self.clusters.get(&case.incident.service.cluster) else { return Ok(None) };
-        let context: DiagnosisContext = view.context(&case.incident, now);
+        let context: DiagnosisContext = view.context(&case.incident, &self.acts, now);
         let started = (self.settings.stopwatch)();
         let mut diagnosis = self.ports.engine.diagnose(&case.incident, &context).await?;
         diagnosis.latency_ms = (self.settings.stopwatch)() - started;
@@ -304,6 +309,11 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let entries =
             if page.compacted { self.ports.coordinator.entries(100).await? } else { page.changes.into_iter().map(|c| c.entry).collect() };
         self.revision = page.revision;
+        for entry in entries.iter().filter(|e| e.state == EntryState::Claimed) {
+            let action = entry.work.action();
+            self.acts.push(ChangeEvent { service: action.service.clone(), kind: ChangeKind::Picket, at: now, what: action.sentence() });
+        }
+        self.acts.retain(|act| now.since_ms(act.at) < ACTS_KEPT_MS);
         let kind = self.profile.kind;
         for entry in entries.into_iter().filter(|e| e.proposal.agent == kind) {
             self.take_news(&entry, now, status).await?;

@@ -257,7 +257,8 @@ fn service_level(detector: &Detector, service: &ServiceId) -> (Level, Level) {
     for series in detector.series_of(service) {
         let Some((_, value)) = series.points.last() else { continue };
         match series.symptom {
-            Symptom::LatencyHigh => latency = Some((*value, series.expected)),
+            // Detection keeps latency in milliseconds.
+            Symptom::LatencyHigh => latency = Some((*value / 1000.0, series.expected.map(|e| e / 1000.0))),
             Symptom::ErrorRateHigh => errors = Some((*value, series.expected)),
             _ => {}
         }

@@ -87,6 +87,9 @@ impl Case {
         match &diagnosis.verdict {
             Verdict::Abstained { why } => Progress::Abstain(format!("{why:?}")),
             Verdict::Cause { action: None, cause, .. } => Progress::Abstain(format!("{cause} has no remedy that can be sized here")),
+            Verdict::Cause { cause, .. } if cause.agent() != self.incident.agent => {
+                Progress::Abstain(format!("{cause} is the {} agent's business", cause.agent()))
+            }
             Verdict::Cause { action: Some(action), .. } if self.tried.contains(&action.kind()) => {
                 Progress::Exhausted(format!("{} was tried and did not help", action.kind()))
             }

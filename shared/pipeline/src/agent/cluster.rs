@@ -6,10 +6,10 @@ use crate::topics::{self, PublishedFacts};
 use picket_core::facts::ClusterFacts;
 use picket_core::graph::{GraphSnapshot, ServiceGraph};
 use picket_core::ids::{AgentKind, ClusterName, ServiceId};
-use picket_core::incident::Incident;
+use picket_core::incident::{ChangeEvent, Incident};
 use picket_core::ports::{Bus, DiagnosisContext, PortResult, Readings};
 use picket_core::time::Timestamp;
-use picket_detection::{Correlator, Detector, IncidentEvent};
+use picket_detection::{CorrelationSettings, Correlator, Detector, IncidentEvent};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -37,7 +37,10 @@ impl ClusterView {
             cluster: cluster.clone(),
             intake: Intake::new(&name, cluster, settings.replay),
             detector: Detector::new(settings.detection.clone()),
-            correlator: Correlator::new(settings.correlation.clone(), cluster.clone()),
+            correlator: Correlator::new(
+                CorrelationSettings { agent: Some(kind), id_prefix: format!("inc-{kind}-{}", settings.name), ..settings.correlation.clone() },
+                cluster.clone(),
+            ),
             graph: Arc::default(),
             facts: None,
             readings: BTreeMap::new(),
@@ -95,7 +98,8 @@ impl ClusterView {
         }
         self.tick_at = Some(data_now);
         let mut anomalies = self.detector.tick(data_now);
-        for service in self.detector.services() {
+        let services: Vec<_> = self.detector.services().cloned().collect();
+        for service in services {
             let readings = self.readings_of(&service, data_now);
             anomalies.extend((profile.findings)(&self.detector, &service, &readings, data_now));
         }
@@ -117,15 +121,17 @@ impl ClusterView {
         }
     }
 
-    pub(super) fn context(&self, incident: &Incident, now: Timestamp) -> DiagnosisContext {
+    pub(super) fn context(&self, incident: &Incident, own: &[ChangeEvent], now: Timestamp) -> DiagnosisContext {
         let mut services = incident.services.clone();
         services.extend(incident.subgraph.iter().flat_map(|(a, b)| [a.clone(), b.clone()]));
         services.sort_unstable();
         services.dedup();
+        let mut changes = self.detector.changes(incident.onset.plus_ms(-CHANGES_BEFORE_MS));
+        changes.extend(own.iter().filter(|c| c.service.cluster == self.cluster).cloned());
         DiagnosisContext {
             graph: self.graph.clone(),
             facts: self.facts.clone(),
-            changes: self.detector.changes(incident.onset.plus_ms(-CHANGES_BEFORE_MS)),
+            changes,
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
             now,
         }
