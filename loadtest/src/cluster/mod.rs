@@ -118,13 +118,24 @@ impl SimCluster {
     /// Advances the model in steps of one second until `to`.
     pub fn advance(&mut self, to: Timestamp) {
         while self.now.plus_ms(1000) <= to {
-            self.now = self.now.plus_ms(1000);
-            self.store.set_now(self.now);
-            self.run_controllers();
-            self.run_faults();
-            self.run_traffic();
-            self.judge_faults();
+            self.step();
         }
+    }
+
+    /// As [`Self::advance`], but stops as soon as telemetry is due.
+    pub fn advance_until_due(&mut self, to: Timestamp) {
+        while self.now.plus_ms(1000) <= to && !self.telemetry_is_due() {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        self.now = self.now.plus_ms(1000);
+        self.store.set_now(self.now);
+        self.run_controllers();
+        self.run_faults();
+        self.run_traffic();
+        self.judge_faults();
     }
 
     pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
@@ -159,3 +170,6 @@ impl SimCluster {
         self.settle_nominal_traffic();
     }
 }
+
+#[cfg(test)]
+mod tests;

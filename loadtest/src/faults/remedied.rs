@@ -96,6 +96,8 @@ impl SimCluster {
     fn fail_first(&mut self, index: usize) {
         let (at, now) = (self.faults[index].at, self.now);
         let capacity = self.services[at].volume.as_ref().map_or(0.0, |v| v.capacity_bytes);
+        // A remedy that is still rolling out must not count as the second one.
+        let (ready, usual) = (f64::from(self.services[at].desired()), self.services[at].spec.usual_utilisation);
         let wait = (self.faults[index].plan.person_after_s * 1000.0) as i64;
         let fault = &mut self.faults[index];
         fault.failed_once = true;
@@ -106,7 +108,8 @@ impl SimCluster {
         fault.pods_before = now;
         fault.memory_demand_bytes *= 1.45;
         fault.volume_bytes = capacity;
-        fault.load_factor *= 1.5;
+        let crowd = (ready + 1.5) * 0.8 / (f64::from(fault.replicas.max(1)) * usual);
+        fault.load_factor = (fault.load_factor * 1.3).max(crowd);
     }
 
     /// The objects are as the right remedy leaves them.
@@ -119,8 +122,13 @@ impl SimCluster {
             FaultKind::OomKill => all_ready && service.pods.iter().all(|p| p.memory_limit_bytes >= fault.memory_demand_bytes),
             FaultKind::MemoryLeak | FaultKind::LatencySpike | FaultKind::SlowDependency => replaced(),
             FaultKind::ErrorSurge | FaultKind::BadDeployment | FaultKind::CrashLoop => {
+                // The controllers take the release up in the step after it was written.
+                let taken_up = self.now.since_ms(fault.set_off) >= 3_000;
                 let image = service.deployment.as_ref().is_some_and(|d| d.image != fault.bad_image);
-                image && all_ready && service.pods.iter().all(|p| p.image != fault.bad_image && p.created_at > zero_unless_failed(fault))
+                taken_up
+                    && image
+                    && all_ready
+                    && service.pods.iter().all(|p| p.image != fault.bad_image && p.created_at > zero_unless_failed(fault))
             }
             FaultKind::LoadSurge => service.ready_pods() >= needed_replicas(fault, service.spec.usual_utilisation),
             FaultKind::DiskFilling => service.volume.as_ref().is_some_and(|v| v.capacity_bytes >= 1.2 * fault.volume_bytes),
@@ -173,7 +181,7 @@ impl SimCluster {
 }
 
 fn zero_unless_failed(fault: &ActiveFault) -> picket_core::time::Timestamp {
-    if fault.failed_once { fault.pods_before } else { picket_core::time::Timestamp(0) }
+    if fault.failed_once { fault.pods_before } else { picket_core::time::Timestamp(i64::MIN) }
 }
 
 /// Kinds whose slowness comes after the remedy stands (volumes and certificates are slow in their controllers).
