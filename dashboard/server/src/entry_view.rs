@@ -42,7 +42,7 @@ pub fn view(entry: &LedgerEntry, phase: Option<Phase>) -> Entry {
         report: entry.report.as_ref().map(report).unwrap_or_default(),
         outcome: entry.outcome.as_ref().map(|o| format!("{}: {}", o.as_str().replace('_', " "), o.why())).unwrap_or_default(),
         changes: entry.report.as_ref().and_then(receipt).map(changes).unwrap_or_default(),
-        paging: entry.paging,
+        paging: entry.paging && !entry.state.is_terminal(),
         history: entry.history.iter().map(|(at, state)| (at.0, words::state(*state))).collect(),
         deadline_ms: entry.deadline.map(|at| at.0),
         saving_usd: entry.proposal.monthly_saving_usd,
