@@ -90,6 +90,8 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     let screen = terminal::Terminal::new(quiet, options.length_s());
     screen.say(&format!("seed {seed} · scenario {} · {} clusters · clock at {}x", options.scenario, names.len(), options.speed));
 
+    screen.step("embedding the runbooks (once; half a minute)");
+    tokio::task::spawn_blocking(crate::roles::agent::retriever).await??;
     let layout = Layout::prepare(options.dir.clone(), &names, &options.listen)?;
     let wiring = Wiring { config: crate::config_file::load(&layout.config_file)?, clock: RunClock::new(EVENT_START, options.speed) };
     wiring.config.timing.check_speed(options.speed).map_err(|why| anyhow::anyhow!(why))?;

@@ -2,9 +2,8 @@
 
 use super::{Pace, pager::Pager};
 use crate::wiring::Wiring;
-use picket_adapters::candle::{MiniLm, model};
+use picket_adapters::candle::{CachedEmbedder, MiniLm, model};
 use picket_core::ids::{AgentKind, Principal};
-use picket_core::ports::Embedder;
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
 use picket_pipeline::agent::{Agent, AgentPorts, AgentProfile, AgentSettings};
 use picket_pipeline::early_policy::EarlyPolicy;
@@ -29,8 +28,12 @@ pub fn profile(kind: AgentKind) -> AgentProfile {
 /// # Errors
 /// When the model is not there: it says the three ways to get it.
 pub fn retriever() -> anyhow::Result<Arc<Retriever>> {
-    let embedder: Arc<dyn Embedder> = Arc::new(MiniLm::load(&model::locate()?)?);
-    Ok(Arc::new(Retriever::new(shipped(), Some(embedder))?))
+    let folder = model::locate()?;
+    let vectors = folder.parent().unwrap_or(&folder).join("vectors-all-MiniLM-L6-v2");
+    let embedder = Arc::new(CachedEmbedder::new(MiniLm::load(&folder)?, vectors));
+    let retriever = Retriever::new(shipped(), Some(embedder.clone()))?;
+    embedder.seal();
+    Ok(Arc::new(retriever))
 }
 
 /// An agent's settings, from the configuration.

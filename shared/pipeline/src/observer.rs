@@ -39,6 +39,8 @@ pub struct ObserverSettings {
 
 /// Error budget of a service: one request in a hundred may fail. A burn rate of 1 spends exactly that.
 const ERROR_BUDGET: f64 = 0.01;
+/// An anomaly last seen longer ago than this is over.
+const EVENT_FRESH_MS: i64 = 10_000;
 /// Edges are forgotten after so many refresh intervals without a call.
 const EDGE_REFRESHES: i64 = 20;
 
@@ -268,7 +270,9 @@ fn service_level(detector: &Detector, service: &ServiceId) -> (Level, Level) {
 
 fn health(detector: &Detector, active: &[Anomaly], service: &ServiceId, at: Timestamp) -> Health {
     let (latency, errors) = service_level(detector, service);
-    let mut symptoms: Vec<_> = active.iter().filter(|a| &a.service == service).map(|a| a.symptom).collect();
+    // An event counts as present for a while after it; what matters here is whether it still happens.
+    let fresh = |a: &&Anomaly| &a.service == service && at.since_ms(a.last_seen) <= EVENT_FRESH_MS;
+    let mut symptoms: Vec<_> = active.iter().filter(fresh).map(|a| a.symptom).collect();
     symptoms.sort_unstable();
     symptoms.dedup();
     Health {

@@ -1,6 +1,9 @@
 //! Sentence embeddings on the CPU: all-MiniLM-L6-v2 (BERT, mean pooling), run by candle.
 
+mod cached;
 pub mod model;
+
+pub use cached::CachedEmbedder;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;

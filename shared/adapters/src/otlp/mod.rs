@@ -28,3 +28,4 @@ pub use logs::normalise_logs;
 pub use metrics::normalise_metrics;
 pub use rejections::{Reason, Rejections};
 pub use traces::normalise_traces;
+pub use webhooks::falco as normalise_falco;

@@ -32,7 +32,7 @@ struct FalcoEvent {
 }
 
 /// One event.
-pub(super) fn falco(body: &[u8], cluster: &ClusterName, received_at: Timestamp) -> Result<Vec<SignalBatch>, String> {
+pub fn falco(body: &[u8], cluster: &ClusterName, received_at: Timestamp) -> Result<Vec<SignalBatch>, String> {
     let event: FalcoEvent = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if event.rule.is_empty() {
         return Err("the event names no rule".to_owned());
