@@ -7,10 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use picket_adapters::nats::JetStreamBus;
 use picket_coordinator_client::CoordinatorClient;
 use picket_core::diagnosis::Verdict;
-use picket_core::ids::{EntryId, IncidentId};
+use picket_core::ids::{AgentKind, EntryId, IncidentId};
 use picket_core::incident::IncidentStatus;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::ledger::EntryState;
+use picket_core::phase::Phase;
 use picket_core::ports::{Bus as _, Coordinator as _};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -77,6 +78,7 @@ pub struct View {
     ledger: u64,
     incidents: BTreeMap<IncidentId, String>,
     entries: BTreeMap<EntryId, EntryState>,
+    phases: BTreeMap<AgentKind, Phase>,
 }
 
 impl View {
@@ -105,6 +107,12 @@ impl View {
             };
             let undo = if entry.parent.is_some() { "undo " } else { "" };
             screen.say(&format!("  {:<17} {undo}{}{why}", format!("{:?}", entry.state), entry.work.action().sentence()));
+        }
+        for (agent, view) in reader.status().await?.phases {
+            let phase = view.state.phase;
+            if self.phases.insert(agent, phase) != Some(phase) {
+                screen.say(&format!("phase      {agent} is in {phase}: {}", view.state.because));
+            }
         }
         screen.step(&format!("{} incidents, {} acts", self.incidents.len(), self.entries.len()));
         Ok(())

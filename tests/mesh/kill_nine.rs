@@ -1,0 +1,87 @@
+//! kill -9 of any one process during a running action: the mesh recovers, the effect is there exactly once, the audit chain verifies.
+
+use crate::run::DemoRun;
+use picket_core::action::Remediation;
+use picket_core::ledger::EntryState;
+use picket_core::outcome::Report;
+use picket_core::ports::Coordinator as _;
+use std::time::Duration;
+
+/// Runs one OOM kill to its end; `victim` names the part to kill once the act is permitted.
+async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) {
+    let run = DemoRun::start("one-oom", seed);
+    let operator = run.operator().await;
+    let permitted = run
+        .until("an act is permitted", Duration::from_secs(120), async || {
+            run.act(&operator).await.filter(|e| e.history.iter().any(|(_, state)| *state == EntryState::Permitted))
+        })
+        .await;
+    let victim = victim(&run).await;
+    run.kill_nine(&victim);
+    let ended = run
+        .until("the act ends", Duration::from_secs(120), async || run.act(&operator).await.filter(|e| e.state.is_terminal() || e.paging))
+        .await;
+    assert_eq!(ended.id, permitted.id, "{victim} was killed: no second act\n{}", run.said());
+    assert_eq!(ended.state, EntryState::Settled, "{victim} was killed\n{}\n{ended:#?}", run.said());
+
+    let acts = operator.entries(100).await.unwrap();
+    let applied = acts.iter().filter(|e| matches!(e.report, Some(Report::Applied { .. }))).count();
+    assert_eq!(applied, 1, "{victim} was killed: {acts:#?}");
+    let action = ended.work.action();
+    let Remediation::SetMemoryLimit { limit_bytes, .. } = action.remediation else { panic!("{action:?}") };
+    let service = &action.service;
+    let path = format!("/apis/apps/v1/namespaces/{}/deployments/{}", service.namespace, service.name);
+    let deployment = run.object(service.cluster.as_str(), &path).await;
+    assert_eq!(deployment["metadata"]["annotations"]["picket.dev/action-id"], ended.id.as_str());
+    assert_eq!(deployment["metadata"]["generation"], 2, "made once, written once: {deployment:#}");
+    let limit = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"].to_string();
+    assert!(
+        limit.contains(&limit_bytes.to_string()) || limit.contains(&format!("{}Mi", limit_bytes >> 20)),
+        "{limit} is not {limit_bytes}"
+    );
+
+    let verified = run.command(&["audit", "verify"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let status = operator.status().await.unwrap();
+    assert!(status.violations.values().all(|n| *n == 0), "{:?}", status.violations);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_agent() {
+    survive(21, async |_| "agent-sre".to_owned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_observer() {
+    survive(22, async |run| format!("observer-{}", cluster_of(run).await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_actuator() {
+    survive(23, async |run| format!("actuator-{}", cluster_of(run).await)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_gateway() {
+    survive(24, async |_| "gateway".to_owned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_coordinators_leader() {
+    survive(25, async |run| {
+        let operator = run.operator().await;
+        let leader = operator.status().await.unwrap().leader.expect("it just permitted an act");
+        format!("coordinator-{leader}")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_bus() {
+    survive(26, async |_| "nats-server".to_owned()).await;
+}
+
+async fn cluster_of(run: &DemoRun) -> String {
+    let operator = run.operator().await;
+    run.act(&operator).await.expect("an act was permitted").work.action().service.cluster.to_string()
+}

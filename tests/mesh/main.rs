@@ -1,0 +1,8 @@
+//! The whole mesh as real processes: demo, kill -9, browser, replay, and the commands as a user types them.
+
+mod browser;
+mod commands;
+mod demo;
+mod kill_nine;
+mod replay;
+mod run;
