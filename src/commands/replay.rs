@@ -85,7 +85,11 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
     };
     let mut agent = Agent::new(profile(AgentKind::Sre), agent_settings(), ports, 0);
 
-    let bar = if options.json { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(recordings.iter().map(|r| r.points.len() as u64).sum()) };
+    let bar = if options.json {
+        indicatif::ProgressBar::hidden()
+    } else {
+        indicatif::ProgressBar::new(recordings.iter().map(|r| r.points.len() as u64).sum())
+    };
     let http = reqwest::Client::new();
     let end = options.seconds.map(|s| Instant::now() + Duration::from_secs(s));
     let in_time = || end.is_none_or(|end| Instant::now() < end);
@@ -95,7 +99,8 @@ pub async fn run(options: &ReplayOptions) -> anyhow::Result<()> {
         found.recordings += 1;
         let before = bar.position();
         let heard = bar.clone();
-        let playing = play(recording, &target, &http, &clock, clock.now(), move |played: Played| heard.set_position(before + played.points));
+        let playing =
+            play(recording, &target, &http, &clock, clock.now(), move |played: Played| heard.set_position(before + played.points));
         tokio::pin!(playing);
         while in_time() {
             tokio::select! {

@@ -184,7 +184,7 @@ impl SimCluster {
         for _ in 0..room.min(desired.saturating_sub(new_count)) {
             self.create_pod(at, &deployment, &view, &replica_set);
         }
-        self.write_replica_sets(at, &view);
+        self.write_replica_sets(at);
     }
 
     /// A template that was not the current one: its `ReplicaSet` is made, or comes back with a new number.
@@ -298,20 +298,19 @@ impl SimCluster {
         NODES.iter().min_by_key(|node| (own(node), all(node), **node)).copied().unwrap_or(NODES[0])
     }
 
-    fn write_replica_sets(&mut self, at: usize, view: &DeploymentView) {
+    fn write_replica_sets(&mut self, at: usize) {
         for set in self.sets_of(at) {
             let Some(key) = ObjectKey::of(&set) else { continue };
             let hash = set["metadata"]["labels"][POD_TEMPLATE_HASH].as_str().unwrap_or_default();
             let pods: Vec<_> = self.services[at].pods.iter().filter(|p| p.template_hash == hash).collect();
             let ready = pods.iter().filter(|p| p.ready()).count();
-            let (count, current) = (pods.len(), hash == view.template_hash);
-            let wanted = if current { count.max(0) } else { count };
-            if set["spec"]["replicas"] != json!(wanted)
+            let count = pods.len();
+            if set["spec"]["replicas"] != json!(count)
                 || set["status"]["readyReplicas"] != json!(ready)
                 || set["status"]["replicas"] != json!(count)
             {
                 self.store.update(&key, |set| {
-                    set["spec"]["replicas"] = json!(wanted);
+                    set["spec"]["replicas"] = json!(count);
                     let generation = set["metadata"]["generation"].clone();
                     set["status"] =
                         json!({"replicas": count, "readyReplicas": ready, "availableReplicas": ready, "observedGeneration": generation});

@@ -109,7 +109,7 @@ impl ServiceState {
     pub fn new(spec: ServiceSpec) -> Self {
         let gib = f64::from(spec.volume_gib) * 1_073_741_824.0;
         Self {
-            volume: (spec.volume_gib > 0).then(|| Volume { capacity_bytes: gib, used_bytes: gib * 0.55, resizing: None }),
+            volume: (spec.volume_gib > 0).then_some(Volume { capacity_bytes: gib, used_bytes: gib * 0.55, resizing: None }),
             spec,
             deployment: None,
             pods: Vec::new(),

@@ -205,7 +205,7 @@ fn every_harmful_fault_takes_its_service_out_of_bounds_and_back() {
             }
         }
         let first_bad = first_bad.unwrap_or_else(|| panic!("{kind:?} on {service} does no harm"));
-        assert!(first_bad >= 20 && first_bad <= 75, "{kind:?} does harm from {first_bad} s");
+        assert!((20..=75).contains(&first_bad), "{kind:?} does harm from {first_bad} s");
         to(&mut cluster, 700);
         assert!(only_truth(&cluster).sli_back.is_some(), "{kind:?} on {service} never comes back");
     }

@@ -40,7 +40,7 @@ impl Credentials {
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Role, Status> {
         let token = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
         match token {
-            Some(token) if token.is_empty() => Err(Status::unauthorized()),
+            Some("") => Err(Status::unauthorized()),
             Some(token) if token == self.tokens.read => Ok(Role::Reader),
             Some(token) if token == self.tokens.write => Ok(Role::Writer),
             Some(token) if self.admin.as_deref() == Some(token) => Ok(Role::Admin),

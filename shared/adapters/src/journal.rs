@@ -69,7 +69,8 @@ impl Journal for FileJournal {
 
     async fn open_entries(&self) -> PortResult<Vec<JournalEntry>> {
         let listing = fs::read_dir(&self.folder).map_err(|e| unavailable(&self.folder, &e))?;
-        let mut paths: Vec<_> = listing.filter_map(Result::ok).map(|f| f.path()).filter(|p| p.to_string_lossy().ends_with(".entry.json")).collect();
+        let mut paths: Vec<_> =
+            listing.filter_map(Result::ok).map(|f| f.path()).filter(|p| p.to_string_lossy().ends_with(".entry.json")).collect();
         paths.sort();
         paths
             .into_iter()
@@ -133,7 +134,7 @@ mod tests {
         let again = FileJournal::open(folder.path()).unwrap();
         assert!(!again.raise(&scope, FencingToken(2)).await.unwrap(), "a lower token is refused after a restart");
         assert!(again.raise(&scope, FencingToken(3)).await.unwrap());
-        assert_eq!(again.open_entries().await.unwrap(), [entry.clone()]);
+        assert_eq!(again.open_entries().await.unwrap(), std::slice::from_ref(&entry));
         again.forget(&entry.entry).await.unwrap();
         again.forget(&entry.entry).await.unwrap();
         assert_eq!(again.open_entries().await.unwrap(), []);

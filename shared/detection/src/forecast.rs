@@ -36,7 +36,8 @@ pub fn slope(points: impl ExactSizeIterator<Item = (Timestamp, f64)>) -> Option<
     let len = points.len();
     let stride = len.div_ceil(POINTS_MAX).max(1);
     // Counted from the newest, so that the newest is always in it.
-    let points: Vec<_> = points.enumerate().filter(|(i, p)| (len - 1 - i) % stride == 0 && p.1.is_finite()).map(|(_, p)| p).collect();
+    let points: Vec<_> =
+        points.enumerate().filter(|(i, p)| (len - 1 - i).is_multiple_of(stride) && p.1.is_finite()).map(|(_, p)| p).collect();
     if points.len() < POINTS_MIN {
         return None;
     }

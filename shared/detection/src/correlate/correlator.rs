@@ -136,7 +136,7 @@ impl Correlator {
         now: Timestamp,
     ) -> Vec<IncidentEvent> {
         let mut anomalies: Vec<Anomaly> = anomalies.iter().filter(|a| a.service.cluster == self.cluster).cloned().collect();
-        anomalies.sort_by(|a, b| (a.onset, key(a)).cmp(&(b.onset, key(b))));
+        anomalies.sort_by_key(|a| (a.onset, key(a)));
         let blame = Blame::new(&anomalies, graph, self.settings.group_hops, self.settings.dedup_window_ms);
         let mut roots = blame.roots();
         let mut events = Vec::new();
@@ -390,7 +390,7 @@ impl Open {
     /// Writes the incident anew from its members; true when services, root or severity changed.
     fn refresh(&mut self, graph: &ServiceGraph, facts: Option<&ClusterFacts>) -> bool {
         let mut anomalies: Vec<Anomaly> = self.members.values().cloned().collect();
-        anomalies.sort_by(|a, b| (a.onset, key(a)).cmp(&(b.onset, key(b))));
+        anomalies.sort_by_key(|a| (a.onset, key(a)));
         let incident = &mut self.incident;
         let root = incident.service.clone();
         let mut services = vec![root.clone()];

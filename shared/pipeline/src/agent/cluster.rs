@@ -38,7 +38,11 @@ impl ClusterView {
             intake: Intake::new(&name, cluster, settings.replay),
             detector: Detector::new(settings.detection.clone()),
             correlator: Correlator::new(
-                CorrelationSettings { agent: Some(kind), id_prefix: format!("inc-{kind}-{}", settings.name), ..settings.correlation.clone() },
+                CorrelationSettings {
+                    agent: Some(kind),
+                    id_prefix: format!("inc-{kind}-{}", settings.name),
+                    ..settings.correlation.clone()
+                },
                 cluster.clone(),
             ),
             graph: Arc::default(),

@@ -77,7 +77,8 @@ async fn each_fault_has_its_status_and_is_counted() {
     let auth = ("authorization", "Bearer east-token");
     let protobuf = ("content-type", PROTOBUF);
     let bomb = gzip(&vec![0; 8 << 20]);
-    let table: Vec<(Vec<(&str, &str)>, Vec<u8>, u16, Reason)> = vec![
+    type Row<'a> = (Vec<(&'a str, &'a str)>, Vec<u8>, u16, Reason);
+    let table: Vec<Row<'_>> = vec![
         (vec![protobuf], good.clone(), 401, Reason::Unauthenticated),
         (vec![protobuf, ("authorization", "Bearer wrong")], good.clone(), 401, Reason::Unauthenticated),
         (vec![protobuf, ("authorization", "Basic east-token")], good.clone(), 401, Reason::Unauthenticated),
