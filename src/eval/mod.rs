@@ -1,6 +1,7 @@
 //! `picket eval`: measures the pipeline.
 
 mod scenarios;
+mod trace;
 
 /// Measures.
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -1,5 +1,6 @@
 //! `picket eval scenarios`: the pipeline's own code against simulated clusters, on virtual time: as fast as the machine allows, and repeatable.
 
+use super::trace::History;
 use crate::roles::agent::{profile, retriever};
 use crate::roles::simulator::WARMUP_S;
 use crate::score_table::ScoreTable;
@@ -51,6 +52,9 @@ pub struct ScenarioOptions {
     /// Machine output.
     #[arg(long)]
     json: bool,
+    /// Writes what was seen, said and done beside the truth into this file.
+    #[arg(long)]
+    trace: Option<std::path::PathBuf>,
 }
 
 /// 2026-01-05T08:00:00Z, as the demo.
@@ -82,7 +86,12 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
     for seed in options.from..options.from + options.seeds {
         let mut world = World::new(scenario, seed, options.duration_s, &retriever).await?;
         world.run(options.duration_s).await?;
-        let (truth, observed) = world.finish().await?;
+        let (truth, observed, told) = world.finish().await?;
+        if let Some(path) = &options.trace {
+            use std::io::Write as _;
+            let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+            writeln!(file, "SEED {seed}\n{told}")?;
+        }
         truths.extend(truth);
         seen.incidents.extend(observed.incidents);
         seen.diagnoses.extend(observed.diagnoses);
@@ -138,6 +147,8 @@ struct World {
     actuators: Vec<SimActuator>,
     agents: Vec<SimAgent>,
     asked: BTreeMap<EntryId, Timestamp>,
+    history: History,
+    heard: u64,
     journals: std::path::PathBuf,
 }
 
@@ -224,6 +235,8 @@ impl World {
             actuators,
             agents: agents.into(),
             asked: BTreeMap::new(),
+            history: History::default(),
+            heard: 0,
             journals,
         })
     }
@@ -242,6 +255,7 @@ impl World {
             for agent in &mut self.agents {
                 agent.step(now).await?;
             }
+            self.listen(now).await?;
             let clock = {
                 let now = self.now.clone();
                 move || Timestamp(now.load(Ordering::SeqCst))
@@ -290,18 +304,23 @@ impl World {
         Ok(())
     }
 
-    async fn finish(self) -> anyhow::Result<(Vec<TruthRecord>, Observations)> {
-        let values = self.bus.latest(IncidentRecord::TOPIC_PREFIX, 0).await?;
-        let records: Vec<IncidentRecord> = values.iter().filter_map(|v| serde_json::from_slice(&v.value).ok()).collect();
-        let observations = Observations {
-            incidents: records.iter().map(|r| r.incident.clone()).collect(),
-            diagnoses: records.into_iter().filter_map(|r| r.diagnosis).collect(),
-            ledger: self.operator.entries(ENTRIES_MAX).await?,
-            violations: self.operator.status().await?.violations,
-        };
-        let truths = self.clusters.values().flat_map(|sim| lock(sim).truths()).collect();
+    /// Every word on an incident counts, not only the last.
+    async fn listen(&mut self, now: Timestamp) -> anyhow::Result<()> {
+        for value in self.bus.latest(IncidentRecord::TOPIC_PREFIX, self.heard).await? {
+            self.heard = self.heard.max(value.revision);
+            self.history.take(serde_json::from_slice(&value.value)?, now);
+        }
+        Ok(())
+    }
+
+    async fn finish(self) -> anyhow::Result<(Vec<TruthRecord>, Observations, String)> {
+        let truths: Vec<_> = self.clusters.values().flat_map(|sim| lock(sim).truths()).collect();
+        let ledger = self.operator.entries(ENTRIES_MAX).await?;
+        let told = self.history.text(START, &truths, &ledger);
+        let violations = self.operator.status().await?.violations;
+        let (incidents, diagnoses) = self.history.into_parts();
         _ = std::fs::remove_dir_all(&self.journals);
-        Ok((truths, observations))
+        Ok((truths, Observations { incidents, diagnoses, ledger, violations }, told))
     }
 }
 
