@@ -71,7 +71,7 @@ impl Layout {
         let dir = dir.canonicalize()?;
         let mut config = Config::default();
         // A run is minutes long: an outcome is seen within the minute, and the graph is fresh from the start.
-        config.safety.remediation.post_action_monitor_window = Span::from_s(45);
+        config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
         let mesh = &mut config.mesh;
         mesh.pki_dir = dir.join("pki").display().to_string();

@@ -17,8 +17,8 @@ pub fn found(incident: &Incident, chosen: &Weighed, action: Option<&Action>, pro
         .evidence
         .iter()
         .filter(|e| e.weight > 0.0 && matches!(e.source, EvidenceSource::Anomaly | EvidenceSource::Change | EvidenceSource::Facts))
-        .take(2)
-        .map(|e| e.text.as_str())
+        .take(1)
+        .map(|e| plain(&e.text, &chosen.service.name))
         .collect();
     let outcome = match action {
         Some(action) => format!("I propose to {}", action.sentence()),
@@ -28,7 +28,13 @@ pub fn found(incident: &Incident, chosen: &Weighed, action: Option<&Action>, pro
     };
     let (subject, harm) = harm(incident, &chosen.service);
     let reasons = reasons.join("; ");
-    format!("{subject} {harm} because {}: {reasons}; {outcome}.", because(chosen.cause, &chosen.service))
+    format!("{subject} {harm} because {} ({reasons}); {outcome}.", because(chosen.cause, &chosen.service))
+}
+
+/// A piece of evidence without what the rest of the sentence says already, and without its figures: those stand in the evidence.
+fn plain(evidence: &str, service: &str) -> String {
+    let said = evidence.strip_prefix(&format!("{service}: ")).unwrap_or(evidence);
+    said.split(" (").next().unwrap_or(said).to_owned()
 }
 
 /// `I see … and abstain: …`.

@@ -44,6 +44,8 @@ pub struct Watch {
 const SETTLE_MS: i64 = 15_000;
 /// Looks in a row that decide: at a 5 s interval, 15 s of agreement.
 const LOOKS: usize = 3;
+/// Looks that must be well when the window ends.
+const LOOKS_AT_END: usize = 2;
 /// A saving must have done no harm for longer than a repair must have done good.
 const LOOKS_SAVING: usize = 6;
 /// Latency within this factor of the usual is usual.
@@ -77,7 +79,10 @@ impl Watch {
         if now.since_ms(self.applied_at) < window_ms {
             return None;
         }
-        Some(if settled.len() < looks {
+        let end = &settled[settled.len().saturating_sub(LOOKS_AT_END)..];
+        Some(if settled.len() >= looks && end.iter().all(|h| self.well(h)) {
+            Outcome::Recovered { why: format!("well at the end of the window{}", figures(end.last().copied())) }
+        } else if settled.len() < looks {
             Outcome::Inconclusive { why: format!("only {} looks in {} s: too little telemetry to grade", settled.len(), window_ms / 1000) }
         } else {
             Outcome::NoEffect {
@@ -100,7 +105,8 @@ impl Watch {
         if self.kind == RemediationKind::Quarantine {
             return !health.active.contains(&Symptom::SecurityFinding);
         }
-        let quiet = !health.active.iter().any(|s| has_impact(*s) || self.symptoms.contains(s));
+        let counts = |s: &Symptom| has_impact(*s) || (is_risk(*s) && self.symptoms.contains(s));
+        let quiet = !health.active.iter().any(counts);
         let fast = within(health.p95_s, health.p95_usual_s, |now, usual| now <= usual * LATENCY_USUAL + LATENCY_FLOOR_S);
         let right = within(health.error_ratio, health.error_ratio_usual, |now, usual| now <= usual + ERRORS_USUAL);
         quiet && fast && right
@@ -128,6 +134,11 @@ impl Watch {
         })?;
         Some(format!("{new:?} was not there before the act"))
     }
+}
+
+/// What an act is about without users feeling it. Context (traffic, CPU, memory in use) comes and goes and grades nothing.
+const fn is_risk(symptom: Symptom) -> bool {
+    matches!(symptom, Symptom::DiskFilling | Symptom::CertificateExpiring | Symptom::SecurityFinding | Symptom::FailedScheduling)
 }
 
 fn within(now: Option<f64>, usual: Option<f64>, holds: impl Fn(f64, f64) -> bool) -> bool {
