@@ -15,6 +15,7 @@ pub async fn run(wiring: &Wiring, person: &str) -> anyhow::Result<()> {
     let human = Principal::Human(person.to_owned());
     let config = DashboardConfig {
         listen: listen.parse().with_context(|| format!("mesh.dashboard_listen: `{listen}` is not host:port"))?,
+        hosts: wiring.config.mesh.dashboard_hosts.clone(),
         person: human.to_string(),
         gate: wiring.config.gate_rule(),
         ..DashboardConfig::default()

@@ -173,6 +173,23 @@ pub struct Readings {
     pub revision: Option<(i64, i64)>,
     /// The main container's name.
     pub container: Option<String>,
+    /// How its figures stand to the highest of the last minute.
+    #[serde(default)]
+    pub receding: Receding,
+    /// Pods whose connection pool is used up, all pods with a pool, and the node when the former all run on one.
+    #[serde(default)]
+    pub pools_full: Option<(u32, u32, Option<String>)>,
+}
+
+/// Figures now as a share of the highest of the last minute: below 1 they fall.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receding {
+    /// Share of requests that fail.
+    pub errors: Option<f64>,
+    /// 95th percentile of latency.
+    pub latency: Option<f64>,
+    /// Requests per second.
+    pub request_rate: Option<f64>,
 }
 
 /// Finds the cause of an incident.

@@ -23,6 +23,8 @@ pub struct Mesh {
     pub otlp_http_listen: String,
     /// Where the dashboard is served.
     pub dashboard_listen: String,
+    /// `NAME:PORT` by which the page may be asked for beside loopback (a published container port). It has no sign-in yet.
+    pub dashboard_hosts: Vec<String>,
     /// Where pages go (HTTP POST); empty for the log alone.
     pub page_url: String,
     /// Between two looks at the baselines.
@@ -41,6 +43,7 @@ impl Default for Mesh {
             otlp_grpc_listen: "127.0.0.1:4317".to_owned(),
             otlp_http_listen: "127.0.0.1:4318".to_owned(),
             dashboard_listen: "127.0.0.1:8080".to_owned(),
+            dashboard_hosts: Vec::new(),
             page_url: String::new(),
             look_interval: Span::from_s(5),
             clusters: Vec::new(),
