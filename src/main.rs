@@ -48,6 +48,9 @@ enum Command {
         /// Which of mesh.coordinators.
         #[arg(long)]
         id: u64,
+        /// The gate counts a day as this many seconds: for the demonstration CA alone.
+        #[arg(long, hide = true)]
+        compressed_day_s: Option<f64>,
     },
     /// Role: carries permits out on one cluster.
     Actuator {
@@ -132,7 +135,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let kind = AgentKind::ALL.into_iter().find(|k| k.as_str() == kind).context("no such agent")?;
             roles::agent::run(&wiring()?, kind, replay).await?;
         }
-        Command::Coordinator { id } => roles::coordinator::run(&wiring()?, id).await?,
+        Command::Coordinator { id, compressed_day_s } => roles::coordinator::run(&wiring()?, id, compressed_day_s).await?,
         Command::Actuator { cluster } => roles::actuator::run(&wiring()?, &cluster).await?,
         Command::Dashboard { person } => roles::dashboard::run(&wiring()?, &person).await?,
         Command::Demo(options) => _ = demo::run(&options, false).await?,

@@ -8,6 +8,7 @@ use picket_core::diagnosis::Verdict;
 use picket_core::ids::IncidentId;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::outcome::Adjudication;
+use picket_core::phase::Phase;
 use picket_core::ports::{Bus as _, Coordinator as _};
 use picket_core::time::Timestamp;
 use picket_loadtest::truth::{self, TruthRecord};
@@ -24,6 +25,7 @@ pub struct Judge {
     records: BTreeMap<IncidentId, IncidentRecord>,
     judged: std::collections::BTreeSet<IncidentId>,
     revision: u64,
+    promotes: bool,
 }
 
 /// The last state of every fault in these files; a line being written is left for later.
@@ -34,9 +36,10 @@ pub fn read_truth(files: &[PathBuf]) -> Vec<TruthRecord> {
 }
 
 impl Judge {
-    pub fn new(operator: CoordinatorClient, layout: &Layout) -> Self {
+    /// `promotes`: says yes to every phase as soon as it is earned.
+    pub fn new(operator: CoordinatorClient, layout: &Layout, promotes: bool) -> Self {
         let truth_files = layout.simulators.keys().map(|c| layout.truth_file(c)).collect();
-        Self { operator, truth_files, records: BTreeMap::new(), judged: Default::default(), revision: 0 }
+        Self { operator, truth_files, records: BTreeMap::new(), judged: Default::default(), revision: 0, promotes }
     }
 
     /// Judges what is due.
@@ -60,12 +63,34 @@ impl Judge {
             return Ok(());
         }
         let truths = read_truth(&self.truth_files);
+        if self.promotes {
+            self.promote().await?;
+        }
         for record in due {
             if let Some(adjudication) = judge(&record, &truths, now) {
                 let id = format!("adjudicate-{}", record.incident.id);
                 self.operator.submit(id.into(), Command::Adjudicate { adjudication }).await?;
             }
             self.judged.insert(record.incident.id.clone());
+        }
+        Ok(())
+    }
+}
+
+impl Judge {
+    /// The person's consent to whatever the gate says is earned.
+    async fn promote(&self) -> anyhow::Result<()> {
+        for (agent, view) in self.operator.status().await?.phases {
+            let next = match view.state.phase {
+                Phase::Observe => Phase::Assist,
+                Phase::Assist => Phase::Autonomous,
+                Phase::Autonomous => continue,
+            };
+            if view.gate.missing.is_empty() {
+                let why = format!("earned: {} of {} episodes right", view.state.correct, view.state.episodes);
+                let id = format!("earned-{agent}-{next}-{}", view.state.episodes);
+                self.operator.submit(id.into(), Command::SetPhase { agent, phase: next, why }).await?;
+            }
         }
         Ok(())
     }

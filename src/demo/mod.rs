@@ -18,6 +18,7 @@ use picket_core::ids::{AgentKind, Principal};
 use picket_core::phase::Phase;
 use picket_core::ports::Coordinator as _;
 use picket_core::time::Timestamp;
+use picket_loadtest::scenario::{EARN_DAY_S, Scenario};
 use std::path::PathBuf;
 use std::time::Duration;
 use supervisor::Supervisor;
@@ -67,11 +68,16 @@ const EVENT_START: Timestamp = Timestamp(1_767_600_000_000);
 impl DemoOptions {
     fn phase(&self) -> Phase {
         match self.phase.as_str() {
-            _ if self.scenario == "earn" => Phase::Observe,
+            _ if self.earns() => Phase::Observe,
             "assist" => Phase::Assist,
             "autonomous" => Phase::Autonomous,
             _ => Phase::Observe,
         }
+    }
+
+    /// Starts in Observe, and earns its way up on compressed days.
+    fn earns(&self) -> bool {
+        self.scenario == Scenario::Earn.as_str()
     }
 
     fn length_s(&self) -> u64 {
@@ -98,7 +104,12 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     let mut supervisor = Supervisor::new(&layout, (CLOCK_VARIABLE, wiring.clock.to_env_string()))?;
     supervisor.start_bus(&wiring.config.mesh.nats_url)?;
     for id in wiring.config.mesh.coordinators.keys() {
-        supervisor.start(&format!("coordinator-{id}"), &["coordinator", "--id", &id.to_string()])?;
+        let (id, day_s) = (id.to_string(), EARN_DAY_S.to_string());
+        let mut args = vec!["coordinator", "--id", &id];
+        if options.earns() {
+            args.extend(["--compressed-day-s", &day_s]);
+        }
+        supervisor.start(&format!("coordinator-{id}"), &args)?;
     }
     let operator = wiring.coordinator(&Principal::Human(OPERATOR.into()))?;
     screen.step("coordinator elects a leader");
@@ -135,7 +146,7 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     screen.ready(&format!("http://{}", options.listen), &layout);
 
     let oncall = oncall::OnCall::start(&wiring, &layout, operator.clone()).await?;
-    let judge = judge::Judge::new(operator.clone(), &layout);
+    let judge = judge::Judge::new(operator.clone(), &layout, options.earns());
     let finished = watch(options, &wiring, &mut supervisor, &screen, judge).await;
     oncall.stop();
     let report = collect::report(&wiring, &layout, &operator, &options.scenario, seed).await;

@@ -30,16 +30,25 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
     }
 }
 
+/// A day that is not compressed.
+const DAY_S: f64 = 86_400.0;
+
 /// Runs node `id` until it is asked to end.
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(wiring: &Wiring, id: u64) -> anyhow::Result<()> {
+pub async fn run(wiring: &Wiring, id: u64, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
     wiring.require_built()?;
     let peers = wiring.config.mesh.coordinators.clone();
     let listen = peers.get(&id).with_context(|| format!("mesh.coordinators has no node {id}"))?.clone();
     let ca = std::fs::read_to_string(wiring.pki().join("ca.pem")).with_context(|| format!("{}: no ca.pem", wiring.pki().display()))?;
     let demonstration = pki::is_demonstration(&ca)?;
+    let mut settings = settings(&wiring.config, demonstration);
+    if let Some(day_s) = compressed_day_s {
+        anyhow::ensure!(demonstration && day_s >= 1.0, "--compressed-day-s is for the demonstration CA alone, and at least 1");
+        settings.gate.days_min *= day_s / DAY_S;
+        settings.episode_ms = (day_s * 1000.0) as i64;
+    }
     let bootstrap = peers.keys().next() == Some(&id);
     let node = serve(NodeConfig {
         id,
@@ -47,7 +56,7 @@ pub async fn run(wiring: &Wiring, id: u64) -> anyhow::Result<()> {
         peers,
         data_dir: wiring.data(&format!("coordinator-{id}"))?,
         pki_dir: wiring.pki().to_owned(),
-        settings: settings(&wiring.config, demonstration),
+        settings,
         clock: wiring.now(),
         bootstrap,
         timers: RaftTimers::default(),

@@ -182,6 +182,8 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
             (EntryState::Permitted, Some(permit)) if self.is_ours(&entry) => {
                 self.permits.insert(entry.id, permit);
             }
+            // A claim whose answer was lost may be what changed the entry: the same request asks again.
+            _ if self.sent.contains_key(&entry.id) => {}
             _ => {
                 self.permits.remove(&entry.id);
             }
