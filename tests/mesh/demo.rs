@@ -1,10 +1,11 @@
 //! The demo as the README promises it, on a seed drawn by the run.
 
-use crate::run::{free_port, picket};
+use crate::run::{alone, free_port, picket};
 
 /// Minutes of nothing but this mesh: about three.
 #[test]
 fn the_demo_keeps_its_promises() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let json = folder.path().join("out.json");
     let out = picket()

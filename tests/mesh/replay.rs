@@ -1,6 +1,6 @@
 //! Recorded public telemetry through the real gateway and bus. Skipped where the data are not there.
 
-use crate::run::picket;
+use crate::run::{alone, picket};
 use std::path::Path;
 
 fn replay(set: &str) {
@@ -9,6 +9,7 @@ fn replay(set: &str) {
         println!("skipped: {} is not there", data.display());
         return;
     }
+    let _alone = alone();
     let out = picket().arg("replay").arg(&data).args(["--speed", "200000", "--seconds", "15", "--json"]).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();

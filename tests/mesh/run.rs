@@ -13,6 +13,11 @@ use std::time::{Duration, Instant};
 /// Two meshes at once would starve each other on two cores: each test that runs one holds this.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+/// Waits until no other test runs a mesh.
+pub fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The built binary.
 pub fn picket() -> Command {
     Command::new(env!("CARGO_BIN_EXE_picket"))
@@ -34,7 +39,7 @@ pub struct DemoRun {
 impl DemoRun {
     /// Starts one that runs until it is dropped.
     pub fn start(scenario: &str, seed: u64) -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let alone = alone();
         _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let dashboard = format!("127.0.0.1:{}", free_port());
