@@ -52,12 +52,14 @@ fn labels(spec: &ServiceSpec) -> Value {
 pub fn deployment(spec: &ServiceSpec, version: &str) -> Value {
     let memory = format!("{}Mi", spec.memory_limit_mib);
     let cpu = format!("{}m", (spec.cpu_request() * 1000.0).round());
+    // What a pod uses at full load is what it may use: beyond it requests queue. A limit below the request would be refused.
+    let cpu_limit = format!("{}m", (spec.full_load_cores.max(spec.cpu_request()) * 1000.0).round());
     let mut pod_spec = json!({
         "containers": [{
             "name": spec.name,
             "image": format!("registry.local/{}:{version}", spec.name),
             "ports": [{"containerPort": 8080, "name": "http", "protocol": "TCP"}],
-            "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}},
+            "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu_limit, "memory": memory}},
             "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 1},
         }],
         "restartPolicy": "Always",

@@ -2,6 +2,7 @@
 
 use crate::faults::{FaultClass, FaultKind};
 use crate::truth::{Remedier, TruthRecord};
+use picket_core::cause::Cause;
 use picket_core::coordination::LedgerEntry;
 use picket_core::diagnosis::{Diagnosis, Verdict};
 use picket_core::ids::ServiceId;
@@ -233,7 +234,10 @@ impl Tally {
         let mut diagnoses: Vec<_> = seen.diagnoses.iter().filter(of_them).collect();
         // A diagnosis that places the cause at the faulty service detects it too, though its incident began at a caller.
         let placed = |d: &Diagnosis| {
-            matches!(&d.verdict, Verdict::Cause { service, .. } if truth.right_services.contains(service)) && within(truth, d.at, 0)
+            let waste = truth.class == FaultClass::Waste;
+            matches!(&d.verdict, Verdict::Cause { service, cause, .. }
+                if truth.right_services.contains(service) && waste == matches!(cause, Cause::OverRequested | Cause::IdleService))
+                && within(truth, d.at, 0)
         };
         for diagnosis in &seen.diagnoses {
             if placed(diagnosis) && !diagnoses.iter().any(|d| std::ptr::eq(*d, diagnosis)) {

@@ -1,6 +1,6 @@
 //! Which faults a run has, when and where: drawn from a seed, under the promises that each scenario makes.
 
-use crate::faults::{FaultKind, FaultPlan, RemedyLuck};
+use crate::faults::{FaultClass, FaultKind, FaultPlan, RemedyLuck};
 use crate::parameters::SimParameters;
 use picket_core::ids::ClusterName;
 use rand::seq::SliceRandom as _;
@@ -194,7 +194,8 @@ impl Maker {
         for _ in 0..500 {
             self.plans.clear();
             self.draw_demo(clusters, duration_s, warmup_s);
-            let mut places: Vec<_> = self.plans.iter().map(|plan| (&plan.cluster, &plan.service)).collect();
+            let faults = self.plans.iter().filter(|plan| plan.kind.class() != FaultClass::Waste);
+            let mut places: Vec<_> = faults.map(|plan| (&plan.cluster, &plan.service)).collect();
             places.sort_unstable();
             if places.windows(2).all(|pair| pair[0] != pair[1]) {
                 return;
@@ -216,7 +217,10 @@ impl Maker {
         let span_s = (duration_s - TAIL_S - warmup_s).max(60.0);
         let mut taken: BTreeMap<ClusterName, Vec<(String, f64)>> = BTreeMap::new();
         for (turn, cluster) in clusters.iter().enumerate() {
-            self.plan(FaultKind::OverRequested, cluster, if turn % 2 == 0 { "batch-scorer" } else { "avatars" }, 0.0);
+            // Both services request too much in every cluster, whatever else befalls them.
+            for wasteful in candidates(FaultKind::OverRequested) {
+                self.plan(FaultKind::OverRequested, cluster, wasteful, 0.0);
+            }
             self.plan(FaultKind::IdleService, cluster, "exporter", 0.0);
             taken.insert(
                 cluster.clone(),

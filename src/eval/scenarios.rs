@@ -155,7 +155,7 @@ struct World {
 impl World {
     async fn new(scenario: Scenario, seed: u64, duration_s: i64, retriever: &Arc<Retriever>) -> anyhow::Result<Self> {
         let mut config = Config::default();
-        config.safety.remediation.post_action_monitor_window = Span::from_s(45);
+        config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = {

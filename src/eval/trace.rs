@@ -2,7 +2,7 @@
 
 use picket_core::coordination::LedgerEntry;
 use picket_core::diagnosis::{Diagnosis, Verdict};
-use picket_core::ids::IncidentId;
+use picket_core::ids::{IncidentId, ServiceId};
 use picket_core::incident::Incident;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::time::Timestamp;
@@ -13,7 +13,8 @@ use std::fmt::Write as _;
 /// Everything that was said of the incidents of a run, in order.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    latest: BTreeMap<IncidentId, Incident>,
+    /// By incident and the service that was named as its root: a root that moves is another claim.
+    latest: BTreeMap<(IncidentId, ServiceId), Incident>,
     /// Every diagnosis whose verdict differs from the one before it on the same incident.
     diagnoses: Vec<Diagnosis>,
     lines: BTreeMap<IncidentId, Vec<(Timestamp, String)>>,
@@ -51,7 +52,15 @@ impl History {
         if let Some(decision) = record.decision.filter(|d| !d.starts_with("abstained")) {
             say(format!("-> {decision}"));
         }
-        self.latest.insert(id, record.incident);
+        let mut incident = record.incident;
+        let first = self.latest.keys().all(|(known, _)| known != &id);
+        let place = (id, incident.service.clone());
+        incident.opened_at = match self.latest.get(&place) {
+            Some(known) => known.opened_at,
+            None if first => incident.opened_at,
+            None => now,
+        };
+        self.latest.insert(place, incident);
     }
 
     /// The incidents as last seen, and every diagnosis in order.

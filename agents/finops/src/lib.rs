@@ -9,5 +9,5 @@ use picket_pipeline::agent::AgentProfile;
 /// Its profile.
 #[must_use]
 pub fn profile() -> AgentProfile {
-    AgentProfile { kind: AgentKind::FinOps, findings: waste::findings, monthly_saving_usd: price::monthly_saving_usd }
+    AgentProfile { kind: AgentKind::FinOps, findings: waste::findings, monthly_saving_usd: price::monthly_saving_usd, patient: true }
 }

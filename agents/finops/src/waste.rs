@@ -12,6 +12,8 @@ const POINTS_MIN: u64 = 60;
 const OVER_FACTOR: f64 = 2.5;
 /// Requests per second below which nobody calls it.
 const IDLE_RATE: f64 = 0.001;
+/// CPU in use, of the request, below which a service that has never reported a request does nothing else either.
+const IDLE_CPU: f64 = 0.1;
 /// A CPU request below this is not worth an act.
 const CORES_MIN: f64 = 0.1;
 
@@ -43,6 +45,10 @@ fn judge(service: &ServiceId, summary: &UseSummary, now: Timestamp) -> Option<An
         return Some(anomaly(Symptom::Idle, "http.server.request.duration rate", 0.0, IDLE_RATE));
     }
     let (requested, used) = (summary.cpu_request_cores?, summary.cpu_p95_cores?);
+    // Counters that were never incremented are not exported: silence alone may be a worker without requests, which computes.
+    if summary.request_rate_max.is_none() && used < requested * IDLE_CPU {
+        return Some(anomaly(Symptom::Idle, "container.cpu.usage, with no request ever reported", used, requested));
+    }
     let (memory, memory_used) = (summary.memory_request_bytes?, summary.memory_max_bytes?);
     let over = requested >= CORES_MIN && requested > used * OVER_FACTOR && memory > memory_used * 1.15;
     over.then(|| anomaly(Symptom::OverRequested, "container.cpu.usage against k8s.container.cpu_request", used, requested))
@@ -76,5 +82,13 @@ mod tests {
         assert_eq!(symptom(&summary(0.2, 5.0, 100)), None);
         assert_eq!(symptom(&summary(1.0, 0.0, 100)), Some(Symptom::Idle));
         assert_eq!(symptom(&summary(1.0, 5.0, 10)), None);
+    }
+
+    #[test]
+    fn a_silent_service_is_idle_only_when_it_does_not_compute() {
+        let silent = |requested: f64| UseSummary { request_rate_max: None, ..summary(requested, 0.0, 100) };
+        assert_eq!(symptom(&silent(1.5)), Some(Symptom::Idle));
+        assert_eq!(symptom(&silent(0.6)), Some(Symptom::OverRequested));
+        assert_eq!(symptom(&silent(0.2)), None);
     }
 }

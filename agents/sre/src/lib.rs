@@ -11,7 +11,7 @@ use picket_pipeline::agent::AgentProfile;
 /// Its profile.
 #[must_use]
 pub fn profile() -> AgentProfile {
-    AgentProfile { kind: AgentKind::Sre, findings: nothing_more, monthly_saving_usd: no_saving }
+    AgentProfile { kind: AgentKind::Sre, findings: nothing_more, monthly_saving_usd: no_saving, patient: false }
 }
 
 fn nothing_more(_: &Detector, _: &ServiceId, _: &Readings, _: Timestamp) -> Vec<Anomaly> {

@@ -219,7 +219,17 @@ impl SimCluster {
             if !matches!(state, FaultState::Active | FaultState::Ended) {
                 continue;
             }
-            let bad = self.faults[index].plan.kind.harms() && !self.services[at].quarantined && self.out_of_bounds(at);
+            // Once it is over, harm that another fault does to the same service is that one's.
+            let another = state == FaultState::Ended && {
+                let service = &self.faults[index].truth.service;
+                self.faults.iter().any(|f| {
+                    f.state == FaultState::Active
+                        && f.plan.kind.harms()
+                        && f.plan.id != self.faults[index].plan.id
+                        && f.truth.affected.contains(service)
+                })
+            };
+            let bad = self.faults[index].plan.kind.harms() && !another && !self.services[at].quarantined && self.out_of_bounds(at);
             let (now, fault) = (self.now, &mut self.faults[index]);
             if bad {
                 fault.last_bad = Some(now);

@@ -42,7 +42,7 @@ pub struct Settings {
     pub min_confidence_irreversible: f64,
     /// Evidence older than this is stale.
     pub evidence_ttl_ms: i64,
-    /// Without a new deviation for this long, an incident is over.
+    /// Without harm in the windows of this long, an incident is on its way out: two windows and a little at the usual interval.
     pub fading_ms: i64,
     /// A rollout younger than this is not blamed yet.
     pub rollout_grace_ms: i64,
@@ -58,8 +58,8 @@ impl Default for Settings {
             min_confidence: 0.85,
             min_confidence_irreversible: 0.90,
             evidence_ttl_ms: 120_000,
-            fading_ms: 45_000,
-            rollout_grace_ms: 30_000,
+            fading_ms: 12_000,
+            rollout_grace_ms: 35_000,
             rollout_settles_ms: 45_000,
             top_k: 12,
         }

@@ -20,10 +20,12 @@ const LONG_RAMP_MS: i64 = 60_000;
 const SURE_RAMP_MS: i64 = 30_000;
 /// A new revision this soon after picket's own act is that act, and no deployment of somebody's.
 const PICKET_ROLLOUT_MS: i64 = 60_000;
+/// How the sentence of a rollback reads (`Action::sentence`).
+const ROLLED_BACK: &str = " back to revision ";
 /// Onsets this close together count as one: detectors need some points.
 const ONSET_SLACK_MS: i64 = 20_000;
 /// Traffic above the usual for this long is no mere wave.
-const SUSTAINED_MS: i64 = 45_000;
+pub const SUSTAINED_MS: i64 = 35_000;
 /// Unrelated services that deviate within this of each other have something in common.
 const SPREAD_MS: i64 = 90_000;
 /// How many of them, beside the candidate.
@@ -52,8 +54,10 @@ pub enum Sign {
     CallersComplain,
     /// Services that call it see slow calls to it.
     CallersSlow,
-    /// It is slow by its own measure, or has none.
-    SlowOrUnmeasured,
+    /// It does not measure its own requests.
+    Unmeasured,
+    /// Only pods of one node have used up their pools; those on other nodes are well.
+    OneNodeOnly,
     /// Something that it calls is in trouble.
     CalleeTroubled,
     /// Memory, CPU, pods, pools or disks of its own are in trouble.
@@ -147,7 +151,7 @@ pub fn change_before<'a>(
         .iter()
         .filter(|c| &c.service == service && c.kind == kind)
         .filter(|c| (-CHANGE_SLACK_MS..=window_ms).contains(&first.since_ms(c.at)))
-        .filter(|c| kind == ChangeKind::Picket || !by_picket(c, context))
+        .filter(|c| kind == ChangeKind::Picket || !(by_picket(c, context) || taken_back(c, first, context)))
         .max_by_key(|c| c.at)
 }
 
@@ -158,6 +162,15 @@ fn by_picket(change: &ChangeEvent, context: &DiagnosisContext) -> bool {
         .iter()
         .filter(|c| c.kind == ChangeKind::Picket && c.service == change.service)
         .any(|c| (-CHANGE_SLACK_MS..=PICKET_ROLLOUT_MS).contains(&change.at.since_ms(c.at)))
+}
+
+/// A release that picket has rolled back since is no longer there to be blamed.
+fn taken_back(change: &ChangeEvent, first: Timestamp, context: &DiagnosisContext) -> bool {
+    context
+        .changes
+        .iter()
+        .filter(|c| c.kind == ChangeKind::Picket && c.service == change.service && c.what.contains(ROLLED_BACK))
+        .any(|c| c.at > change.at && c.at < first)
 }
 
 /// Answers questions about one service.
@@ -186,6 +199,10 @@ impl<'a> Observer<'a> {
     }
 
     fn own(&self, symptom: Symptom) -> Option<&'a Anomaly> {
+        // The pools' readings are newer than the anomaly, which outlasts what it tells of by two windows.
+        if symptom == Symptom::ConnectionsSaturated && self.readings.is_some_and(|r| matches!(r.pools_full, Some((0, ..)))) {
+            return None;
+        }
         self.on(self.service).filter(|a| a.symptom == symptom).min_by_key(|a| a.onset)
     }
 
@@ -317,19 +334,23 @@ impl<'a> Observer<'a> {
                 &format!("services that call {name} wait for it"),
                 &format!("no service that calls {name} waits for it longer than usual"),
             ),
-            Sign::SlowOrUnmeasured => {
-                let own = self.own(Symptom::LatencyHigh).or_else(|| self.own(Symptom::ErrorRateHigh));
-                let unmeasured = self.readings.is_none_or(|r| r.request_rate.is_none());
-                match own {
-                    Some(a) => answer(true, format!("{name} is slow by its own measure ({})", figures(a)), E::Anomaly, Some(a.last_seen)),
-                    None => said(
-                        unmeasured,
-                        E::Graph,
-                        None,
-                        format!("{name} does not measure its own requests"),
-                        format!("{name} measures its own requests as usual"),
-                    ),
-                }
+            Sign::Unmeasured => said(
+                self.readings.is_none_or(|r| r.request_rate.is_none()),
+                E::Graph,
+                None,
+                format!("{name} does not measure its own requests"),
+                format!("{name} measures its own requests, and what it shows gives no reason"),
+            ),
+            Sign::OneNodeOnly => {
+                let Some((full, all, node)) = self.readings.and_then(|r| r.pools_full.clone()) else { return unread("pools by pod") };
+                let node_name = node.as_deref().unwrap_or("one node");
+                said(
+                    node.is_some() && full > 0 && full < all,
+                    E::Facts,
+                    None,
+                    format!("only {full} of {all} pods of {name} are affected, all on {node_name}: the node may be the cause"),
+                    format!("the pods of {name} that are affected are not those of one node"),
+                )
             }
             Sign::CalleeTroubled => {
                 let own = self.own(Symptom::DependencyLatencyHigh).or_else(|| self.own(Symptom::DependencyErrorsHigh));
@@ -581,5 +602,16 @@ pub const fn words(symptom: Symptom) -> &'static str {
 pub fn figures(anomaly: &Anomaly) -> String {
     let whose = if anomaly.object.is_some() { anomaly.object.as_deref() } else { anomaly.pod.as_deref() };
     let whose = whose.map(|w| format!(" of {w}")).unwrap_or_default();
-    format!("{}{whose} is {:.4}, usually {:.4}", anomaly.series, anomaly.value, anomaly.expected)
+    format!("{}{whose} is {}, usually {}", anomaly.series, figure(anomaly.value), figure(anomaly.expected))
+}
+
+/// As many digits as a person reads: whole numbers from 100 on, three digits below.
+fn figure(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size >= 100.0 || value.fract() == 0.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
 }

@@ -73,8 +73,8 @@ pub struct Profile {
 
 use Sign::{
     CalleeTroubled, CallersComplain, CallersSlow, CpuModest, CpuNearLimit, Degraded, FirstToShow, GraveFinding, KnownPeer, MemoryForecast,
-    MemoryRampLong, MemoryRampShort, NoTraffic, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, Shows, SlowOrUnmeasured,
-    SpreadUnrelated, TrafficAbove, TrafficSustained, WorkingSetAtLimit,
+    MemoryRampLong, MemoryRampShort, NoTraffic, OneNodeOnly, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, Shows, SpreadUnrelated,
+    TrafficAbove, TrafficSustained, Unmeasured, WorkingSetAtLimit,
 };
 use Symptom as S;
 
@@ -219,6 +219,8 @@ const STUCK_PROCESS: Profile = Profile {
         shows(S::Restarts, -FAIR, NOTHING),
         // Several services at once: the node or the network.
         row(SpreadUnrelated, -PROOF, SLIGHT),
+        // Processes do not get stuck by the node they run on.
+        row(OneNodeOnly, -PROOF, NOTHING),
         row(FirstToShow, SLIGHT, -SLIGHT),
     ],
     key: &[&[Degraded], &[Shows(S::ConnectionsSaturated), Shows(S::CpuLow)]],
@@ -230,8 +232,9 @@ const SLOW_DEPENDENCY: Profile = Profile {
     prior: PRIOR_CONFUSABLE,
     rows: &[
         row(CallersSlow, STRONG, -PROOF),
-        // It measures itself as fast while callers wait: then it is the way between them.
-        row(SlowOrUnmeasured, FAIR, -PROOF),
+        // It says nothing of itself, so this is as deep as telemetry reaches. One that measures itself as fast points at the way between
+        // them; one that measures itself as slow and shows no reason is where the trouble is, not what it is.
+        row(Unmeasured, FAIR, -PROOF),
         // A cause of its own explains it better.
         row(OwnResourceTrouble, -STRONG, FAIR),
         row(CalleeTroubled, -STRONG, SLIGHT),

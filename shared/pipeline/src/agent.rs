@@ -32,6 +32,8 @@ pub struct AgentProfile {
     pub findings: fn(&Detector, &ServiceId, &Readings, Timestamp) -> Vec<Anomaly>,
     /// What an act would save, in US dollars a month.
     pub monthly_saving_usd: fn(&Action, &Readings) -> Option<f64>,
+    /// What it finds can wait: it acts one at a time in a cluster without open trouble, and wakes nobody.
+    pub patient: bool,
 }
 
 /// What an agent is told at start.
@@ -141,7 +143,14 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         }
         for event in events {
             match event {
-                IncidentEvent::Opened(incident) | IncidentEvent::Updated(incident) => self.note(incident, now).await?,
+                IncidentEvent::Opened(incident) => {
+                    let next_at = now.plus_ms(self.settings.settle_ms);
+                    if let Some(case) = self.cases.get_mut(&incident.id) {
+                        case.reopen(next_at, now);
+                    }
+                    self.note(incident, now).await?;
+                }
+                IncidentEvent::Updated(incident) => self.note(incident, now).await?,
                 IncidentEvent::Resolved(incident) => self.resolve(incident).await?,
             }
         }
@@ -209,10 +218,30 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
                 case.decision = Some(why);
                 case.give_up();
             }
-            Progress::Propose(action) => self.propose(id, action, status, now).await?,
+            Progress::Propose(action) => match self.must_wait(id, &action) {
+                Some(why) => {
+                    if let Some(case) = self.cases.get_mut(id) {
+                        case.decision = Some(why);
+                    }
+                }
+                None => self.propose(id, action, status, now).await?,
+            },
         }
         self.page_when_stuck(id, now).await?;
         self.publish(id).await
+    }
+
+    /// Why a patient agent does not act now.
+    fn must_wait(&self, id: &IncidentId, action: &Action) -> Option<String> {
+        if !self.profile.patient {
+            return None;
+        }
+        let cluster = &action.service.cluster;
+        if let Some(trouble) = self.clusters.get(cluster).and_then(|view| view.trouble(self.profile.kind)) {
+            return Some(format!("waits: {} has trouble", trouble.service));
+        }
+        let busy = self.cases.iter().find(|(other, case)| *other != id && &case.incident.service.cluster == cluster && case.is_in_flight());
+        busy.map(|(_, case)| format!("waits for the act on {}", case.incident.service))
     }
 
     async fn propose(&mut self, id: &IncidentId, action: Action, status: &CoordinatorStatus, now: Timestamp) -> PortResult<()> {
@@ -221,7 +250,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let view = self.clusters.get(&action.service.cluster);
         let saving = view.and_then(|v| v.readings(&action.service)).and_then(|r| (self.profile.monthly_saving_usd)(&action, r));
         let proposal = Proposal {
-            id: format!("{id}-{}-{}", self.nonce, case.attempts + 1).into(),
+            id: format!("{id}-{}-{}", self.nonce, case.proposals + 1).into(),
             agent: self.profile.kind,
             incident: id.clone(),
             cause: *cause,
@@ -244,7 +273,9 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let Some(case) = self.cases.get_mut(id) else { return Ok(()) };
         match answer {
             Answer::Decided { entry, decision } => {
-                case.attempts += 1;
+                case.proposals += 1;
+                // A denial is no attempt: nothing was tried.
+                case.attempts += u32::from(!matches!(decision, Decision::Denied { .. }));
                 case.entry = Some(entry);
                 case.decision = Some(decision.as_str().to_owned());
                 match decision {
@@ -291,7 +322,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
     async fn page_when_stuck(&mut self, id: &IncidentId, now: Timestamp) -> PortResult<()> {
         let page_after_ms = self.settings.page_after_ms;
         let Some(case) = self.cases.get_mut(id) else { return Ok(()) };
-        if !case.needs_person(now, page_after_ms) || self.settings.replay {
+        if !case.needs_person(now, page_after_ms) || self.settings.replay || self.profile.patient {
             return Ok(());
         }
         let text = case.page_text();

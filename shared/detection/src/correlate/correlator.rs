@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Edges kept with an incident.
 const SUBGRAPH_MAX: usize = 400;
+/// A cause may be seen this much later than its effect: detection takes windows.
+const CAUSE_LATER_MS: i64 = 30_000;
 /// Resolved incidents remembered for reopening.
 const RESOLVED_MAX: usize = 200;
 
@@ -140,7 +142,7 @@ impl Correlator {
         let blame = Blame::new(&anomalies, graph, self.settings.group_hops, self.settings.dedup_window_ms);
         let mut roots = blame.roots();
         let mut events = Vec::new();
-        self.keep_roots(&mut roots, now, &mut events);
+        self.keep_roots(&mut roots, &anomalies, now, &mut events);
 
         let mut groups: BTreeMap<Place, Vec<Anomaly>> = BTreeMap::new();
         for anomaly in &anomalies {
@@ -192,7 +194,13 @@ impl Correlator {
     }
 
     /// An open incident keeps its root unless the cause is found deeper; then it moves there, or into the incident that is there.
-    fn keep_roots(&mut self, roots: &mut BTreeMap<ServiceId, ServiceId>, now: Timestamp, events: &mut Vec<IncidentEvent>) {
+    fn keep_roots(
+        &mut self,
+        roots: &mut BTreeMap<ServiceId, ServiceId>,
+        anomalies: &[Anomaly],
+        now: Timestamp,
+        events: &mut Vec<IncidentEvent>,
+    ) {
         let mut i = 0;
         while i < self.open.len() {
             let open = &self.open[i];
@@ -202,6 +210,13 @@ impl Correlator {
                 i += 1;
                 continue;
             };
+            // What began well after the incident is not its cause but a trouble of its own, with an incident of its own.
+            let about = |a: &&Anomaly| a.service == deeper || a.peer.as_ref() == Some(&deeper);
+            let began = anomalies.iter().filter(|a| part(a) == Part::Trouble).filter(about).map(|a| a.onset).min();
+            if began.is_some_and(|began| began.since_ms(open.incident.onset) > CAUSE_LATER_MS) {
+                i += 1;
+                continue;
+            }
             let young = now.since_ms(open.incident.opened_at) <= self.settings.dedup_window_ms;
             if !young {
                 // An old incident is a cause of its own: what hangs on it stays with it.

@@ -285,3 +285,17 @@ fn circles_and_other_clusters_do_no_harm() {
     bench.at(10, &circle);
     assert_eq!(bench.open().iter().map(|i| i.service.name.as_str()).collect::<Vec<_>>(), ["b"], "who showed it first");
 }
+
+#[test]
+fn a_later_trouble_of_a_callee_is_no_cause_of_an_open_incident() {
+    let mut bench = Bench::new();
+    bench.at(10, &[anomaly("cart", Symptom::CrashLoop, 5)]);
+    bench.at(30, &[anomaly("cart", Symptom::CrashLoop, 5)]);
+    // The loop is over; now the database is slow, and its caller notices.
+    for s in [60, 65, 70] {
+        bench.at(s, &[anomaly("db", Symptom::LatencyHigh, 55), about("cart", "db", 55)]);
+    }
+    let roots: Vec<_> = bench.correlator.open().map(|i| i.service.name.clone()).collect();
+    assert!(roots.contains(&"db".to_owned()), "{roots:?}");
+    assert!(!bench.correlator.open().any(|i| i.service == id("db") && i.anomalies.iter().any(|a| a.symptom == Symptom::CrashLoop)));
+}

@@ -15,7 +15,7 @@ const MEMORY_FORECAST_FROM: f64 = 0.75;
 /// CPU use of the limit that counts as high in itself.
 const CPU_HIGH: f64 = 0.9;
 /// Connections in use, of the pool.
-const POOL_FULL: f64 = 0.95;
+pub(super) const POOL_FULL: f64 = 0.95;
 /// Free share of a volume that is too little, whatever its growth.
 const DISK_FREE_MIN: f64 = 0.05;
 /// Free share that is too little when it shrinks.
@@ -77,7 +77,7 @@ impl ServiceState {
                 });
             }
         };
-        let most = |of: &dyn Fn(&super::Pod) -> Option<f64>| self.pods.values().filter_map(of).reduce(f64::max);
+        let most = |of: &dyn Fn(&super::Pod) -> Option<f64>| self.live_pods(settings).filter_map(of).reduce(f64::max);
         over(Symptom::CpuHigh, "container.cpu.usage of limit, highest pod", most(&|p| p.cpu_fraction(now, stale_ms)), CPU_HIGH);
         over(
             Symptom::ConnectionsSaturated,
@@ -85,7 +85,7 @@ impl ServiceState {
             most(&|p| p.pool_fraction(now, stale_ms)),
             POOL_FULL,
         );
-        let looping = self.pods.values().filter(|p| p.crash_loop.is_some_and(|at| now.since_ms(at) <= stale_ms)).count();
+        let looping = self.live_pods(settings).filter(|p| p.crash_loop.is_some_and(|at| now.since_ms(at) <= stale_ms)).count();
         conditions.push(Condition {
             symptom: Symptom::CrashLoop,
             object: None,

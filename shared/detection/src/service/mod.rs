@@ -30,6 +30,7 @@ const POD_FORGOTTEN_MS: i64 = 600_000;
 #[derive(Clone, Debug, Default)]
 struct Pod {
     last_seen: Timestamp,
+    node: Option<String>,
     memory: Latest,
     memory_limit: Latest,
     memory_request: Latest,
@@ -152,6 +153,13 @@ impl ServiceState {
 
     pub const fn last_seen(&self) -> Timestamp {
         self.last_seen
+    }
+
+    /// Pods that still speak. One that misses a report which its siblings made is gone: its last figures describe nobody.
+    fn live_pods(&self, settings: &DetectionSettings) -> impl Iterator<Item = &Pod> {
+        let newest = self.pods.values().map(|pod| pod.last_seen).max().unwrap_or_default();
+        let silent_ms = settings.interval_ms + settings.interval_ms / 2;
+        self.pods.values().filter(move |pod| newest.since_ms(pod.last_seen) <= silent_ms)
     }
 
     pub fn series(&self) -> impl Iterator<Item = &Series> {

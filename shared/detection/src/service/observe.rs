@@ -1,6 +1,6 @@
 //! Takes a service's signals in: the telemetry table, one arm per metric.
 
-use super::{Calls, Happened, OBJECTS_MAX, POD_FORGOTTEN_MS, PODS_MAX, Pod, ServiceState, Volume};
+use super::{Calls, Happened, OBJECTS_MAX, POD_FORGOTTEN_MS, PODS_MAX, Pod, SeriesKey, ServiceState, Volume};
 use crate::changes::{ChangeLog, attribute};
 use crate::settings::DetectionSettings;
 use picket_core::anomaly::Symptom;
@@ -32,6 +32,9 @@ impl ServiceState {
         }
         let pod = self.pods.get_mut(name)?;
         pod.last_seen = pod.last_seen.max(at);
+        if pod.node.is_none() {
+            pod.node.clone_from(&resource.node);
+        }
         Some(pod)
     }
 
@@ -128,6 +131,9 @@ impl ServiceState {
                 }
             }
             name => {
+                if name == "k8s.container.memory_limit" {
+                    self.forget_memory_of_other_limits(resource, value);
+                }
                 let Some(pod) = self.pod(resource, at) else { return };
                 match name {
                     "k8s.container.memory_limit" => set(&mut pod.memory_limit, at, value),
@@ -141,6 +147,18 @@ impl ServiceState {
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// The working set is judged as a share of the limit: under another limit the shares of before are no measure.
+    fn forget_memory_of_other_limits(&mut self, resource: &Resource, limit: f64) {
+        let name = resource.pod.as_deref().unwrap_or("");
+        if self.pods.get(name).is_some_and(|pod| pod.memory_limit.is_some_and(|(_, known)| (known - limit).abs() <= 0.01 * known)) {
+            return;
+        }
+        if self.newest(|pod| pod.memory_limit).is_some_and(|known| (known - limit).abs() > 0.01 * known) {
+            self.series.remove(&SeriesKey::Memory.name());
+            self.gates.remove(&(Symptom::MemoryHigh, None));
         }
     }
 

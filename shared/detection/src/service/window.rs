@@ -47,7 +47,7 @@ impl Calls {
 }
 
 impl<'a> SeriesKey<'a> {
-    fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         match self {
             Self::Latency => "http.server.request.duration p95 (ms)".to_owned(),
             Self::Errors => "http.server.request error ratio".to_owned(),
@@ -113,7 +113,7 @@ impl ServiceState {
             features[1] = sample.p95_ms.unwrap_or(0.0).max(0.01).ln() as f32;
             features[2] = sample.error_ratio.unwrap_or(0.0) as f32;
         }
-        let rate = self.request_rate(now, stale_ms);
+        let rate = self.request_rate(now, settings);
         if let Some(rate) = rate {
             let requests = rate * settings.interval_ms as f64 / 1_000.0;
             let usual = self.series.get(&SeriesKey::Rate.name()).map_or(0.0, Series::usual) * settings.interval_ms as f64 / 1_000.0;
@@ -127,13 +127,13 @@ impl ServiceState {
             self.feed_calls(now, &sample, SeriesKey::PeerLatency(peer), SeriesKey::PeerErrors(peer), settings);
             features[6] = features[6].max(sample.p95_ms.unwrap_or(0.0).max(1.0).ln() as f32);
         }
-        let cpu: Vec<f64> = self.pods.values().filter_map(|p| p.cpu_fraction(now, stale_ms)).collect();
+        let cpu: Vec<f64> = self.live_pods(settings).filter_map(|p| p.cpu_fraction(now, stale_ms)).collect();
         if !cpu.is_empty() {
             let mean = cpu.iter().sum::<f64>() / cpu.len() as f64;
             self.feed(now, SeriesKey::Cpu, mean, 1.0, settings);
             features[3] = mean as f32;
         }
-        if let Some(memory) = self.pods.values().filter_map(|p| p.memory_fraction(now, stale_ms)).reduce(f64::max) {
+        if let Some(memory) = self.live_pods(settings).filter_map(|p| p.memory_fraction(now, stale_ms)).reduce(f64::max) {
             self.feed(now, SeriesKey::Memory, memory, 1.0, settings);
             features[4] = memory as f32;
         }
@@ -161,10 +161,10 @@ impl ServiceState {
     }
 
     /// Requests per second over all pods: of each its last word, unless it has fallen silent.
-    pub(super) fn request_rate(&self, now: Timestamp, stale_ms: i64) -> Option<f64> {
+    pub(super) fn request_rate(&self, now: Timestamp, settings: &DetectionSettings) -> Option<f64> {
+        let stale_ms = settings.stale_ms();
         let fresh: Vec<f64> = self
-            .pods
-            .values()
+            .live_pods(settings)
             .flat_map(|p| p.rate.values())
             .filter(|(at, _)| now.since_ms(*at) <= stale_ms)
             .map(|(_, rate)| *rate)

@@ -189,3 +189,62 @@ fn changes_are_told_once() {
     assert_eq!(detector.changes(at(3)).len(), 1);
     assert_eq!(detector.readings(&id("cart"), at(4)).revision, Some((5, 4)));
 }
+
+fn pool(detector: &mut Detector, pod: &str, step: i64, used: f64) {
+    let mut signal = gauge("cart", pod, "db.client.connection.count", at(step), used);
+    if let Signal::Metric(point) = &mut signal {
+        point.resource.node = Some(format!("node-{pod}"));
+    }
+    detector.observe(&signal);
+    detector.observe(&gauge("cart", pod, "db.client.connection.max", at(step), 10.0));
+}
+
+#[test]
+fn a_pod_that_misses_a_report_of_its_siblings_no_longer_counts() {
+    let mut detector = Detector::new(DetectionSettings::default());
+    for step in 0..6 {
+        for (pod, used) in [("p0", 2.0), ("p1", 10.0), ("p2", 2.0)] {
+            pool(&mut detector, pod, step, used);
+        }
+        detector.tick(at(step));
+    }
+    assert!(symptoms(&detector.tick(at(6))).contains(&Symptom::ConnectionsSaturated));
+    let readings = detector.readings(&id("cart"), at(6));
+    assert_eq!(readings.pools_full, Some((1, 3, Some("node-p1".into()))), "one pod of three, on one node");
+    // The full one is replaced: its last word is nobody's.
+    for step in 7..11 {
+        for pod in ["p0", "p2", "p3"] {
+            pool(&mut detector, pod, step, 2.0);
+        }
+        detector.tick(at(step));
+    }
+    assert_eq!(detector.readings(&id("cart"), at(10)).pools_full, Some((0, 3, None)));
+    assert!(!symptoms(&detector.tick(at(11))).contains(&Symptom::ConnectionsSaturated));
+}
+
+#[test]
+fn another_memory_limit_starts_the_measure_anew() {
+    let mut detector = Detector::new(DetectionSettings::default());
+    let mut raised = Vec::new();
+    for step in 0..60 {
+        // The same working set; half-way the pods are replaced by such with an eighth of the limit.
+        let (pod, limit) = if step < 30 { ("old", 800e6) } else { ("new", 100e6) };
+        detector.observe(&gauge("cart", pod, "container.memory.working_set", at(step), 80e6 + (step % 3) as f64 * 1e5));
+        detector.observe(&gauge("cart", pod, "k8s.container.memory_limit", at(step), limit));
+        raised.extend(symptoms(&detector.tick(at(step))));
+    }
+    assert!(!raised.contains(&Symptom::MemoryHigh), "{raised:?}");
+}
+
+#[test]
+fn figures_are_held_against_the_highest_of_the_last_minute() {
+    let mut bench = Bench::new(5);
+    bench.warm(30);
+    for _ in 0..4 {
+        bench.run(Shape { error_ratio: 0.4, ..Shape::default() });
+    }
+    let errors = |bench: &Bench| bench.detector.readings(&id("cart"), bench.now()).receding.errors.unwrap();
+    assert!(errors(&bench) > 0.7, "{}", errors(&bench));
+    bench.run(Shape { error_ratio: 0.1, ..Shape::default() });
+    assert!(errors(&bench) < 0.5, "{}", errors(&bench));
+}

@@ -214,3 +214,66 @@ fn without_readings_nothing_is_invented() {
         verdict => panic!("an action without figures: {verdict:?}"),
     }
 }
+
+#[test]
+fn a_service_that_measures_itself_as_slow_without_a_reason_is_a_place_and_no_cause() {
+    let scene = Scene::new(120)
+        .shows("db", Symptom::LatencyHigh, 60)
+        .shows("pricing", Symptom::LatencyHigh, 62)
+        .waits_for("pricing", "db", 62)
+        .shows("cart", Symptom::LatencyHigh, 65)
+        .waits_for("cart", "pricing", 65);
+    unexplained(&scene);
+    // Its callers' pools fill up behind it: that is no reason either.
+    let pools = scene.shows("pricing", Symptom::ConnectionsSaturated, 70).reads("pricing", |r| r.cpu_utilization = Some(0.1));
+    unexplained(&pools);
+}
+
+#[test]
+fn pods_of_one_node_alone_may_be_the_nodes_trouble() {
+    let scene = || {
+        Scene::new(120)
+            .shows("index", Symptom::LatencyHigh, 60)
+            .shows("index", Symptom::ErrorRateHigh, 60)
+            .shows("index", Symptom::ConnectionsSaturated, 60)
+            .reads("index", |r| r.cpu_utilization = Some(0.2))
+    };
+    unexplained(&scene().reads("index", |r| r.pools_full = Some((1, 3, Some("node-a".into())))));
+    // And when the pools are empty again, the anomaly that still lingers proves nothing.
+    unexplained(&scene().reads("index", |r| r.pools_full = Some((0, 3, None))));
+    let stuck = scene().reads("index", |r| r.pools_full = Some((3, 3, None))).diagnose();
+    assert!(matches!(stuck.verdict, Verdict::Cause { cause: picket_core::cause::Cause::StuckProcess, .. }), "{}", stuck.sentence);
+}
+
+#[test]
+fn a_release_that_was_rolled_back_is_not_blamed_for_what_comes_later() {
+    let scene = |rolled_back: bool| {
+        let mut scene = Scene::new(200).rollout("index", 50).shows("index", Symptom::ErrorRateHigh, 160);
+        if rolled_back {
+            let what = "roll east/shop/index back to revision 3".to_owned();
+            scene.context.changes.push(ChangeEvent { service: id("index"), kind: ChangeKind::Picket, at: at(90), what });
+        }
+        scene
+    };
+    assert!(matches!(scene(false).diagnose().verdict, Verdict::Cause { .. }));
+    unexplained(&scene(true));
+}
+
+#[test]
+fn what_falls_from_window_to_window_is_left_to_fall() {
+    let release = |errors: f64| {
+        Scene::new(100).rollout("cart", 50).shows("cart", Symptom::ErrorRateHigh, 60).reads("cart", |r| r.receding.errors = Some(errors))
+    };
+    assert!(matches!(release(0.4).abstains(), Abstention::SelfHealing { why } if why.contains("recedes")));
+    assert!(matches!(release(0.95).diagnose().verdict, Verdict::Cause { .. }));
+    let load = |of_peak: f64, now: i64| {
+        Scene::new(now).shows("search", Symptom::TrafficHigh, 60).shows("search", Symptom::LatencyHigh, 62).reads("search", |r| {
+            r.request_rate = Some(190.0);
+            r.cpu_utilization = Some(0.9);
+            r.receding.request_rate = Some(of_peak);
+        })
+    };
+    assert!(matches!(load(0.8, 120).abstains(), Abstention::SelfHealing { why } if why.contains("ebbs")));
+    assert!(matches!(load(1.0, 85).abstains(), Abstention::SelfHealing { why } if why.contains("only 25 s")));
+    assert!(matches!(load(1.0, 120).diagnose().verdict, Verdict::Cause { .. }));
+}

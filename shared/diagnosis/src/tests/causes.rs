@@ -153,29 +153,26 @@ fn a_stuck_process_is_restarted() {
 #[test]
 fn a_slow_dependency_is_named_and_left_alone() {
     let scene = Scene::new(120)
-        .shows("db", Symptom::LatencyHigh, 60)
         .shows("pricing", Symptom::LatencyHigh, 62)
         .waits_for("pricing", "db", 62)
         .shows("cart", Symptom::LatencyHigh, 65)
         .waits_for("cart", "pricing", 65)
-        .shows("web", Symptom::LatencyHigh, 68);
+        .shows("web", Symptom::LatencyHigh, 68)
+        .reads("db", |r| r.request_rate = None);
     let (diagnosis, remedy) = expect(&scene, Cause::SlowDependency, "db");
     assert_eq!(remedy, None);
     assert!(diagnosis.sentence.contains("I change nothing"), "{}", diagnosis.sentence);
-    let unmeasured =
-        Scene::new(120).shows("pricing", Symptom::LatencyHigh, 62).waits_for("pricing", "db", 60).reads("db", |r| r.request_rate = None);
-    expect(&unmeasured, Cause::SlowDependency, "db");
 }
 
 #[test]
 fn a_caller_whose_pool_fills_up_behind_a_slow_callee_is_not_stuck() {
     let scene = Scene::new(120)
-        .shows("db", Symptom::LatencyHigh, 60)
         .shows("pricing", Symptom::LatencyHigh, 62)
         .waits_for("pricing", "db", 62)
         .shows("pricing", Symptom::ConnectionsSaturated, 70)
         .shows("pricing", Symptom::CpuLow, 70)
-        .reads("pricing", |r| r.cpu_utilization = Some(0.1));
+        .reads("pricing", |r| r.cpu_utilization = Some(0.1))
+        .reads("db", |r| r.request_rate = None);
     expect(&scene, Cause::SlowDependency, "db");
 }
 

@@ -2,7 +2,7 @@
 
 use picket_core::action::{Action, RemediationKind};
 use picket_core::coordination::LedgerEntry;
-use picket_core::diagnosis::{Diagnosis, Verdict};
+use picket_core::diagnosis::{Abstention, Diagnosis, Verdict};
 use picket_core::ids::EntryId;
 use picket_core::incident::{Incident, IncidentStatus};
 use picket_core::ledger::EntryState;
@@ -49,6 +49,8 @@ pub struct Case {
     since: Timestamp,
     stage: Stage,
     tried: BTreeSet<RemediationKind>,
+    /// Proposals sent, with those that were denied for the moment: makes their ids differ.
+    pub(super) proposals: u32,
 }
 
 impl Case {
@@ -64,6 +66,14 @@ impl Case {
             since: now,
             stage: Stage::Diagnose,
             tried: BTreeSet::new(),
+            proposals: 0,
+        }
+    }
+
+    /// The trouble is back after it was gone: work begins anew, with what was tried in mind.
+    pub(super) fn reopen(&mut self, next_at: Timestamp, now: Timestamp) {
+        if self.stage == Stage::Done {
+            (self.stage, self.next_at, self.since, self.paged) = (Stage::Diagnose, next_at, now, false);
         }
     }
 
@@ -71,6 +81,11 @@ impl Case {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.incident.status == IncidentStatus::Open
+    }
+
+    /// An act of it is on its way or being watched.
+    pub(super) const fn is_in_flight(&self) -> bool {
+        matches!(self.stage, Stage::Waiting)
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
@@ -118,6 +133,8 @@ impl Case {
                 self.tried.insert(entry.work.action().kind());
                 self.retry(now, attempts_max);
             }
+            // The answer to a proposal said so already; only one that had been queued or was shown to a person hears it here.
+            S::Denied if self.stage != Stage::Waiting => {}
             S::Failed | S::Expired | S::Denied => self.retry(now, attempts_max),
             S::Cancelled | S::Inconclusive | S::Indeterminate | S::UndoFailed | S::Shadowed => self.stage = Stage::Done,
             S::Queued | S::AwaitingApproval | S::Approved | S::Permitted | S::Claimed | S::Observing | S::Undoing => {
@@ -134,14 +151,84 @@ impl Case {
     pub(super) fn needs_person(&self, now: Timestamp, page_after_ms: i64) -> bool {
         let stuck = match self.stage {
             Stage::Done => !self.decision.as_deref().is_some_and(|d| d.starts_with("Settled")),
+            // Waiting for what heals by itself is work, too; but not for ever.
+            Stage::Diagnose if self.waits_on_purpose() => now.since_ms(self.since) >= 2 * page_after_ms,
             Stage::Diagnose => now.since_ms(self.since) >= page_after_ms,
             Stage::Waiting => false,
         };
         stuck && self.is_open() && !self.paged
     }
 
+    fn waits_on_purpose(&self) -> bool {
+        let verdict = self.diagnosis.as_ref().map(|d| &d.verdict);
+        matches!(verdict, Some(Verdict::Abstained { why: Abstention::SelfHealing { .. } }))
+    }
+
     pub(super) fn page_text(&self) -> String {
         let sentence = self.diagnosis.as_ref().map_or("not diagnosed yet", |d| d.sentence.as_str());
         format!("{} {}: {sentence} ({})", self.incident.severity, self.incident.service, self.decision.as_deref().unwrap_or("no decision"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picket_core::ids::{AgentKind, ServiceId};
+    use picket_core::severity::Severity;
+
+    fn case() -> Case {
+        let incident = Incident {
+            id: "i".into(),
+            agent: AgentKind::Sre,
+            fingerprint: "f".into(),
+            service: ServiceId::new("east", "shop", "cart"),
+            services: Vec::new(),
+            severity: Severity::Three,
+            opened_at: Timestamp(0),
+            onset: Timestamp(0),
+            updated_at: Timestamp(0),
+            status: IncidentStatus::Open,
+            anomalies: Vec::new(),
+            subgraph: Vec::new(),
+        };
+        Case::new(incident, Timestamp(5_000), Timestamp(0))
+    }
+
+    fn abstained(why: Abstention) -> Diagnosis {
+        Diagnosis {
+            incident: "i".into(),
+            at: Timestamp(0),
+            verdict: Verdict::Abstained { why },
+            confidence: 0.0,
+            sentence: String::new(),
+            evidence: Vec::new(),
+            ranking: Vec::new(),
+            documents: Vec::new(),
+            reasoner: String::new(),
+            latency_ms: 0.0,
+            cost_usd: 0.0,
+        }
+    }
+
+    #[test]
+    fn trouble_that_is_back_is_worked_on_again() {
+        let mut case = case();
+        case.give_up();
+        assert!(!case.is_due(Timestamp(60_000)));
+        case.reopen(Timestamp(65_000), Timestamp(60_000));
+        assert!(!case.is_due(Timestamp(60_000)) && case.is_due(Timestamp(65_000)));
+        case.wait();
+        case.reopen(Timestamp(80_000), Timestamp(75_000));
+        assert!(case.is_in_flight(), "an act under way is waited for");
+    }
+
+    #[test]
+    fn nobody_is_woken_soon_for_what_is_expected_to_heal_by_itself() {
+        let mut case = case();
+        case.diagnosis = Some(abstained(Abstention::UnknownCause));
+        assert!(case.needs_person(Timestamp(30_000), 30_000));
+        case.diagnosis = Some(abstained(Abstention::SelfHealing { why: "it ebbs".into() }));
+        assert!(!case.needs_person(Timestamp(30_000), 30_000));
+        assert!(case.needs_person(Timestamp(60_000), 30_000));
     }
 }

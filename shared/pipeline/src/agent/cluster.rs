@@ -8,6 +8,7 @@ use picket_core::graph::{GraphSnapshot, ServiceGraph};
 use picket_core::ids::{AgentKind, ClusterName, ServiceId};
 use picket_core::incident::{ChangeEvent, Incident};
 use picket_core::ports::{Bus, DiagnosisContext, PortResult, Readings};
+use picket_core::severity::has_impact;
 use picket_core::time::Timestamp;
 use picket_detection::{CorrelationSettings, Correlator, Detector, IncidentEvent};
 use std::collections::BTreeMap;
@@ -56,6 +57,11 @@ impl ClusterView {
 
     pub(super) fn is_live(&self, now: Timestamp, lag_ms: i64) -> bool {
         self.intake.is_live(now, lag_ms)
+    }
+
+    /// An open incident that hurts and is another agent's business.
+    pub(super) fn trouble(&self, kind: AgentKind) -> Option<&Incident> {
+        self.correlator.open().find(|i| i.agent != kind && i.anomalies.iter().any(|a| has_impact(a.symptom)))
     }
 
     pub(super) fn facts(&self) -> Option<&ClusterFacts> {
