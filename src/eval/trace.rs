@@ -3,7 +3,7 @@
 use picket_core::coordination::LedgerEntry;
 use picket_core::diagnosis::{Diagnosis, Verdict};
 use picket_core::ids::{IncidentId, ServiceId};
-use picket_core::incident::Incident;
+use picket_core::incident::{Incident, IncidentStatus};
 use picket_core::incident_record::IncidentRecord;
 use picket_core::time::Timestamp;
 use picket_loadtest::truth::TruthRecord;
@@ -15,6 +15,8 @@ use std::fmt::Write as _;
 pub struct History {
     /// By incident and the service that was named as its root: a root that moves is another claim.
     latest: BTreeMap<(IncidentId, ServiceId), Incident>,
+    /// Incidents that were reopened, as they were before.
+    before: Vec<Incident>,
     /// Every diagnosis whose verdict differs from the one before it on the same incident.
     diagnoses: Vec<Diagnosis>,
     lines: BTreeMap<IncidentId, Vec<(Timestamp, String)>>,
@@ -56,6 +58,11 @@ impl History {
         let first = self.latest.keys().all(|(known, _)| known != &id);
         let place = (id, incident.service.clone());
         incident.opened_at = match self.latest.get(&place) {
+            // Open again after it was resolved: said anew, at this moment. The earlier word stands beside it.
+            Some(known) if known.status == IncidentStatus::Resolved && incident.status == IncidentStatus::Open => {
+                self.before.push(known.clone());
+                now
+            }
             Some(known) => known.opened_at,
             None if first => incident.opened_at,
             None => now,
@@ -66,7 +73,7 @@ impl History {
     /// The incidents as last seen, and every diagnosis in order.
     #[must_use]
     pub fn into_parts(self) -> (Vec<Incident>, Vec<Diagnosis>) {
-        (self.latest.into_values().collect(), self.diagnoses)
+        (self.before.into_iter().chain(self.latest.into_values()).collect(), self.diagnoses)
     }
 
     /// All of it as text, seconds from `start`.

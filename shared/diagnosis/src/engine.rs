@@ -59,7 +59,7 @@ impl Default for Settings {
             min_confidence_irreversible: 0.90,
             evidence_ttl_ms: 120_000,
             fading_ms: 12_000,
-            rollout_grace_ms: 35_000,
+            rollout_grace_ms: 45_000,
             rollout_settles_ms: 45_000,
             top_k: 12,
         }

@@ -12,6 +12,8 @@ use picket_core::severity::has_impact;
 const RECEDED: f64 = 0.65;
 /// Of the last minute's peak: load that has fallen below this ebbs.
 const EBBS: f64 = 0.9;
+/// A container that crashes again and again is given this long after its rollout.
+const CRASH_GRACE_MS: i64 = 30_000;
 /// However it looks, a rollout this old is no longer given time.
 const RECEDES_MAX_MS: i64 = 90_000;
 /// Load over the usual below which a surge has ebbed.
@@ -80,7 +82,12 @@ fn settling(incident: &Incident, context: &DiagnosisContext, leading: Option<Cau
         let symptoms = incident.symptoms_of(service);
         let moving = symptoms.contains(&Symptom::ReplicasUnavailable) && !symptoms.contains(&Symptom::CrashLoop);
         let age_ms = context.now.since_ms(change.at);
-        let grace_ms = if moving { settings.rollout_settles_ms } else { settings.rollout_grace_ms };
+        let grace_ms = match (moving, symptoms.contains(&Symptom::CrashLoop)) {
+            (true, _) => settings.rollout_settles_ms,
+            // What does not start warms up to nothing.
+            (false, true) => settings.rollout_grace_ms.min(CRASH_GRACE_MS),
+            (false, false) => settings.rollout_grace_ms,
+        };
         (age_ms < grace_ms).then(|| format!("the rollout of {} is {} s old and may settle by itself", service.name, age_ms.max(0) / 1000))
     })
 }

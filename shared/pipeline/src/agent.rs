@@ -165,6 +165,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let settle_ms = self.settings.settle_ms;
         let case = self.cases.entry(id.clone()).or_insert_with(|| Case::new(incident.clone(), now.plus_ms(settle_ms), now));
         case.incident = incident;
+        case.relapse(now);
         self.publish(&id).await
     }
 

@@ -46,6 +46,10 @@ const SETTLE_MS: i64 = 15_000;
 const LOOKS: usize = 3;
 /// Looks that must be well when the window ends.
 const LOOKS_AT_END: usize = 2;
+/// Looks in a row that show neither health nor a step towards it.
+const LOOKS_STUCK: usize = 5;
+/// Of the failures at the first of these looks: fewer are a step towards health.
+const STUCK_SHARE: f64 = 0.8;
 /// A saving must have done no harm for longer than a repair must have done good.
 const LOOKS_SAVING: usize = 6;
 /// Latency within this factor of the usual is usual.
@@ -76,6 +80,10 @@ impl Watch {
                 why: format!("nothing of it was seen in the last {looks} looks{}", figures(last.last().copied())),
             });
         }
+        if !self.undo && !self.is_saving() && self.stands_still(&settled) {
+            // Whoever waits for the end of the window loses the time in which somebody else could help.
+            return Some(Outcome::NoEffect { why: format!("no better from look to look{}", figures(settled.last().copied())) });
+        }
         if now.since_ms(self.applied_at) < window_ms {
             return None;
         }
@@ -94,6 +102,14 @@ impl Watch {
                 ),
             }
         })
+    }
+
+    /// Requests fail as they did some looks ago, and none of these looks was well.
+    fn stands_still(&self, settled: &[&Health]) -> bool {
+        let Some(recent) = settled.len().checked_sub(LOOKS_STUCK).map(|from| &settled[from..]) else { return false };
+        let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return false };
+        let (Some(then), Some(now)) = (first.error_ratio, last.error_ratio) else { return false };
+        recent.iter().all(|h| !self.well(h)) && now > ERRORS_WORSE && now >= then * STUCK_SHARE
     }
 
     /// Rightsizing and scaling down idle services: nothing was wrong before, so "well" means "no harm".
@@ -203,8 +219,14 @@ mod tests {
     fn as_bad_as_before_is_no_effect_at_the_end_of_the_window() {
         let same = |at| health(at, 0.5, 0.2, &[Symptom::ErrorRateHigh]);
         let looks: Vec<_> = (3..12).map(|i| same(i * 5)).collect();
-        assert_eq!(grade(looks.clone(), 59), None);
-        assert_eq!(grade(looks, 60), Some("no_effect"));
+        assert_eq!(grade(looks[..4].to_vec(), 20), None, "two looks after it settled");
+        assert_eq!(grade(looks, 59), Some("no_effect"), "the failures do not fall");
+        // They fall: it may still come right.
+        let falling = |i: i64| health(i * 5, 0.5, 0.2 - 0.015 * i as f64, &[Symptom::ErrorRateHigh]);
+        assert_eq!(grade((3..10).map(falling).collect(), 50), None);
+        let slow = |at| health(at, 0.5, 0.0, &[Symptom::LatencyHigh]);
+        assert_eq!(grade((3..12).map(|i| slow(i * 5)).collect(), 59), None);
+        assert_eq!(grade((3..12).map(|i| slow(i * 5)).collect(), 60), Some("no_effect"));
         assert_eq!(grade(vec![], 60), Some("inconclusive"));
     }
 

@@ -147,7 +147,7 @@ impl Correlator {
         let mut groups: BTreeMap<Place, Vec<Anomaly>> = BTreeMap::new();
         for anomaly in &anomalies {
             let root = roots.get(&anomaly.service).filter(|root| part(anomaly) == Part::Trouble && !blame.is_own(root));
-            if root.is_some_and(|root| self.lingers(anomaly, root, now)) {
+            if root.is_some_and(|root| self.lingers(anomaly, root, graph, now)) {
                 continue;
             }
             let place = match part(anomaly) {
@@ -176,7 +176,7 @@ impl Correlator {
 
     /// The cause of an incident recovers before those who suffered from it: what began while it still showed joins its incident for
     /// the quiet period, and only then may stand for trouble of its own.
-    fn lingers(&mut self, anomaly: &Anomaly, root: &ServiceId, now: Timestamp) -> bool {
+    fn lingers(&mut self, anomaly: &Anomaly, root: &ServiceId, graph: &ServiceGraph, now: Timestamp) -> bool {
         if self.open.iter().any(|o| o.subject.is_none() && &o.incident.service == root) {
             return false;
         }
@@ -184,6 +184,8 @@ impl Correlator {
         let cause = self.open.iter_mut().find(|o| {
             o.subject.is_none()
                 && o.incident.services.contains(root)
+                // Only who calls it, directly or not, can suffer from it.
+                && (root == &o.incident.service || graph.dependants(&o.incident.service).contains_key(root))
                 && now.since_ms(o.root_seen) < settings.quiet_ms
                 && anomaly.onset <= o.root_seen.plus_ms(settings.settle_ms)
         });

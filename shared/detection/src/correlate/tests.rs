@@ -299,3 +299,14 @@ fn a_later_trouble_of_a_callee_is_no_cause_of_an_open_incident() {
     assert!(roots.contains(&"db".to_owned()), "{roots:?}");
     assert!(!bench.correlator.open().any(|i| i.service == id("db") && i.anomalies.iter().any(|a| a.symptom == Symptom::CrashLoop)));
 }
+
+#[test]
+fn who_does_not_call_the_cause_did_not_suffer_from_it() {
+    let mut bench = Bench::new();
+    let cause = [anomaly("cart", Symptom::CrashLoop, 5), anomaly("web", Symptom::LatencyHigh, 6), anomaly("search", Symptom::CpuHigh, 8)];
+    bench.at(10, &cause);
+    bench.at(15, &cause);
+    // The loop ends; search, a sibling whose busy CPU was context, has trouble of its own.
+    bench.at(20, &[anomaly("search", Symptom::LatencyHigh, 15), anomaly("search", Symptom::TrafficHigh, 15)]);
+    assert!(bench.correlator.open().any(|i| i.service == id("search")));
+}

@@ -1,6 +1,7 @@
 //! One incident on an agent's desk: what was tried, what comes next.
 
 use picket_core::action::{Action, RemediationKind};
+use picket_core::anomaly::Symptom;
 use picket_core::coordination::LedgerEntry;
 use picket_core::diagnosis::{Abstention, Diagnosis, Verdict};
 use picket_core::ids::EntryId;
@@ -10,6 +11,9 @@ use picket_core::outcome::Outcome;
 use picket_core::severity::has_impact;
 use picket_core::time::Timestamp;
 use std::collections::BTreeSet;
+
+/// Trouble this long after a recovery is no echo of before.
+const RELAPSE_MS: i64 = 10_000;
 
 /// What is being waited for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Case {
     since: Timestamp,
     stage: Stage,
     tried: BTreeSet<RemediationKind>,
+    /// When an act of it was graded as a recovery, and which.
+    recovered: Option<(Timestamp, RemediationKind)>,
     /// Proposals sent, with those that were denied for the moment: makes their ids differ.
     pub(super) proposals: u32,
 }
@@ -66,6 +72,7 @@ impl Case {
             since: now,
             stage: Stage::Diagnose,
             tried: BTreeSet::new(),
+            recovered: None,
             proposals: 0,
         }
     }
@@ -81,6 +88,17 @@ impl Case {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.incident.status == IncidentStatus::Open
+    }
+
+    /// The recovery did not last: the same trouble is seen well after it. What seemed to help counts as tried.
+    pub(super) fn relapse(&mut self, now: Timestamp) {
+        let Some((at, kind)) = self.recovered else { return };
+        let back =
+            self.incident.anomalies.iter().any(|a| !matches!(a.symptom, Symptom::TrafficHigh) && a.last_seen.since_ms(at) >= RELAPSE_MS);
+        if self.stage == Stage::Done && back {
+            self.tried.insert(kind);
+            (self.recovered, self.stage, self.next_at, self.since) = (None, Stage::Diagnose, now, now);
+        }
     }
 
     /// An act of it is on its way or being watched.
@@ -128,7 +146,10 @@ impl Case {
             None => format!("{:?}", entry.state),
         });
         match entry.state {
-            S::Settled if matches!(entry.outcome, Some(Outcome::Recovered { .. })) => self.stage = Stage::Done,
+            S::Settled if matches!(entry.outcome, Some(Outcome::Recovered { .. })) => {
+                self.stage = Stage::Done;
+                self.recovered = Some((now, entry.work.action().kind()));
+            }
             S::Settled | S::RolledBack => {
                 self.tried.insert(entry.work.action().kind());
                 self.retry(now, attempts_max);
@@ -220,6 +241,35 @@ mod tests {
         case.wait();
         case.reopen(Timestamp(80_000), Timestamp(75_000));
         assert!(case.is_in_flight(), "an act under way is waited for");
+    }
+
+    #[test]
+    fn a_recovery_that_does_not_last_is_no_end() {
+        let anomaly = |last_seen_s: i64| picket_core::anomaly::Anomaly {
+            service: ServiceId::new("east", "shop", "cart"),
+            pod: None,
+            symptom: Symptom::MemoryHigh,
+            detector: picket_core::anomaly::DetectorKind::Forecast,
+            series: String::new(),
+            score: 5.0,
+            direction: picket_core::anomaly::Direction::Up,
+            value: 0.9,
+            expected: 0.7,
+            onset: Timestamp(0),
+            last_seen: Timestamp(last_seen_s * 1000),
+            peer: None,
+            object: None,
+        };
+        let mut case = case();
+        case.give_up();
+        case.recovered = Some((Timestamp(100_000), RemediationKind::RolloutRestart));
+        case.incident.anomalies = vec![anomaly(95)];
+        case.relapse(Timestamp(105_000));
+        assert!(!case.is_due(Timestamp(105_000)), "an echo of before");
+        case.incident.anomalies = vec![anomaly(120)];
+        case.relapse(Timestamp(120_000));
+        assert!(case.is_due(Timestamp(120_000)));
+        assert!(case.tried.contains(&RemediationKind::RolloutRestart), "what seemed to help did not");
     }
 
     #[test]
