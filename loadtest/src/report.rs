@@ -150,7 +150,7 @@ pub struct Report {
 pub fn score(truths: &[TruthRecord], seen: &Observations) -> Report {
     let mut tally = Tally::default();
     for truth in truths {
-        tally.add(truth, seen);
+        tally.add(truth, truths, seen);
     }
     let mut violations = no_violations();
     violations.extend(seen.violations.iter().map(|(invariant, count)| (*invariant, *count)));
@@ -228,9 +228,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, truth: &TruthRecord, seen: &Observations) {
+    fn add(&mut self, truth: &TruthRecord, all: &[TruthRecord], seen: &Observations) {
         let incidents: Vec<_> = seen.incidents.iter().filter(|incident| names(truth, incident)).collect();
-        let of_them = |diagnosis: &&Diagnosis| incidents.iter().any(|incident| incident.id == diagnosis.incident);
+        // What is right of another fault at that time is not said of this one: incidents are reopened, and faults overlap.
+        let of_another = |d: &Diagnosis| {
+            !is_right(truth, &d.verdict)
+                && all.iter().any(|t| !std::ptr::eq(t, truth) && within(t, d.at, GRACE_MS) && is_right(t, &d.verdict))
+        };
+        let of_them = |d: &&Diagnosis| incidents.iter().any(|incident| incident.id == d.incident) && !of_another(d);
         let mut diagnoses: Vec<_> = seen.diagnoses.iter().filter(of_them).collect();
         // A diagnosis that places the cause at the faulty service detects it too, though its incident began at a caller.
         let placed = |d: &Diagnosis| {

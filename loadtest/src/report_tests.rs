@@ -247,3 +247,18 @@ fn a_slow_dependency_named_at_the_callee_is_right_though_the_incident_began_at_t
     let at_the_caller = Observations { diagnoses: vec![diagnosis("i1", 118, named(Cause::SlowDependency, "front"), 0.9)], ..seen };
     assert_eq!(score(&truths, &at_the_caller).incidents_detected, 0);
 }
+
+#[test]
+fn what_is_right_of_another_fault_is_not_said_of_this_one() {
+    let truths = [
+        truth(FaultKind::NodeTrouble, "search", 100, Some(160), Some(Remedier::Person)),
+        truth(FaultKind::MemoryLeak, "search", 150, Some(230), Some(Remedier::Picket)),
+    ];
+    let mut seen = Observations { incidents: vec![incident("i1", "search", 110, Symptom::LatencyHigh)], ..Observations::default() };
+    seen.diagnoses = vec![diagnosis("i1", 115, abstained(), 0.4), diagnosis("i1", 200, named(Cause::MemoryLeak, "search"), 0.95)];
+    let report = score(&truths, &seen);
+    assert_eq!((report.uncatalogued_abstained, report.catalogued_right), (1, 1));
+    // A cause that no fault had is held against the one that was there.
+    seen.diagnoses[1] = diagnosis("i1", 155, named(Cause::StuckProcess, "search"), 0.95);
+    assert_eq!(score(&truths, &seen).uncatalogued_abstained, 0);
+}

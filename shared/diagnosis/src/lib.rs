@@ -20,6 +20,7 @@ pub mod signs;
 pub mod size;
 pub mod validate;
 pub mod weights;
+mod words;
 
 pub use document::{KnowledgeError, parse_document};
 pub use engine::{EvidenceEngine, Settings};
