@@ -245,7 +245,7 @@ impl Tally {
                 && within(truth, d.at, 0)
         };
         for diagnosis in &seen.diagnoses {
-            if placed(diagnosis) && !diagnoses.iter().any(|d| std::ptr::eq(*d, diagnosis)) {
+            if placed(diagnosis) && !of_another(diagnosis) && !diagnoses.iter().any(|d| std::ptr::eq(*d, diagnosis)) {
                 diagnoses.push(diagnosis);
             }
         }
