@@ -4,6 +4,7 @@ pub mod commands;
 pub mod config_file;
 pub mod demo;
 pub mod eval;
+pub mod history;
 pub mod roles;
 pub mod score_table;
 pub mod wiring;

@@ -1,6 +1,7 @@
 //! Adjudicates settled incidents by the simulator's ground truth: the demo's independent evidence.
 
 use super::layout::Layout;
+use crate::history::History;
 use picket_adapters::nats::JetStreamBus;
 use picket_coordinator_client::CoordinatorClient;
 use picket_core::coordination::Command;
@@ -26,6 +27,7 @@ pub struct Judge {
     judged: std::collections::BTreeSet<IncidentId>,
     revision: u64,
     promotes: bool,
+    history: History,
 }
 
 /// The last state of every fault in these files; a line being written is left for later.
@@ -39,7 +41,20 @@ impl Judge {
     /// `promotes`: says yes to every phase as soon as it is earned.
     pub fn new(operator: CoordinatorClient, layout: &Layout, promotes: bool) -> Self {
         let truth_files = layout.simulators.keys().map(|c| layout.truth_file(c)).collect();
-        Self { operator, truth_files, records: BTreeMap::new(), judged: Default::default(), revision: 0, promotes }
+        Self {
+            operator,
+            truth_files,
+            records: BTreeMap::new(),
+            judged: Default::default(),
+            revision: 0,
+            promotes,
+            history: History::default(),
+        }
+    }
+
+    /// Everything that was said of the incidents.
+    pub fn into_history(self) -> History {
+        self.history
     }
 
     /// Judges what is due.
@@ -50,6 +65,7 @@ impl Judge {
         for value in bus.latest(IncidentRecord::TOPIC_PREFIX, self.revision).await? {
             self.revision = self.revision.max(value.revision);
             if let Ok(record) = serde_json::from_slice::<IncidentRecord>(&value.value) {
+                self.history.take(record.clone(), now);
                 self.records.insert(record.incident.id.clone(), record);
             }
         }

@@ -146,10 +146,10 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     screen.ready(&format!("http://{}", options.listen), &layout);
 
     let oncall = oncall::OnCall::start(&wiring, &layout, operator.clone()).await?;
-    let judge = judge::Judge::new(operator.clone(), &layout, options.earns());
-    let finished = watch(options, &wiring, &mut supervisor, &screen, judge).await;
+    let mut judge = judge::Judge::new(operator.clone(), &layout, options.earns());
+    let finished = watch(options, &wiring, &mut supervisor, &screen, &mut judge).await;
     oncall.stop();
-    let report = collect::report(&wiring, &layout, &operator, &options.scenario, seed).await;
+    let report = collect::report(&wiring, &layout, &operator, &options.scenario, seed, judge.into_history()).await;
     supervisor.stop().await;
     finished?;
     let report = report?;
@@ -195,7 +195,7 @@ async fn watch(
     wiring: &Wiring,
     supervisor: &mut Supervisor,
     screen: &terminal::Terminal,
-    mut judge: judge::Judge,
+    judge: &mut judge::Judge,
 ) -> anyhow::Result<()> {
     let bus = wiring.bus().await?;
     let reader = wiring.coordinator(&Principal::Dashboard)?;

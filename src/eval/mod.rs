@@ -1,7 +1,6 @@
 //! `picket eval`: measures the pipeline.
 
 mod scenarios;
-mod trace;
 
 /// Measures.
 #[derive(Clone, Debug, clap::Subcommand)]

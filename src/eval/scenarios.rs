@@ -1,6 +1,6 @@
 //! `picket eval scenarios`: the pipeline's own code against simulated clusters, on virtual time: as fast as the machine allows, and repeatable.
 
-use super::trace::History;
+use crate::history::History;
 use crate::roles::agent::{profile, retriever};
 use crate::roles::simulator::WARMUP_S;
 use crate::score_table::ScoreTable;
