@@ -2,12 +2,12 @@
 
 use super::judge::read_truth;
 use super::layout::Layout;
+use crate::history::History;
 use crate::wiring::Wiring;
 use picket_adapters::sqlite::SqliteAuditLog;
 use picket_coordinator_client::CoordinatorClient;
-use picket_core::incident_record::IncidentRecord;
 use picket_core::invariants::Invariant;
-use picket_core::ports::{Bus as _, Coordinator as _};
+use picket_core::ports::Coordinator as _;
 use picket_loadtest::report::{self, Observations, Report};
 
 /// Terminal entries that are asked for: more than a run makes.
@@ -28,17 +28,15 @@ pub struct DemoReport {
 /// The report of a run that is about to end.
 ///
 /// # Errors
-/// When the bus, the coordinator or an audit log cannot be read.
+/// When the coordinator or an audit log cannot be read.
 pub async fn report(
     wiring: &Wiring,
     layout: &Layout,
     operator: &CoordinatorClient,
     scenario: &str,
     seed: u64,
+    history: History,
 ) -> anyhow::Result<DemoReport> {
-    let bus = wiring.bus().await?;
-    let values = bus.latest(IncidentRecord::TOPIC_PREFIX, 0).await?;
-    let records: Vec<IncidentRecord> = values.iter().filter_map(|v| serde_json::from_slice(&v.value).ok()).collect();
     let mut violations = operator.status().await?.violations;
     for cluster in layout.simulators.keys() {
         let file = wiring.data("audit")?.join(crate::roles::actuator::audit_file(cluster));
@@ -47,11 +45,10 @@ pub async fn report(
         }
     }
     let truth_files: Vec<_> = layout.simulators.keys().map(|c| layout.truth_file(c)).collect();
-    let observations = Observations {
-        incidents: records.iter().map(|r| r.incident.clone()).collect(),
-        diagnoses: records.into_iter().filter_map(|r| r.diagnosis).collect(),
-        ledger: operator.entries(ENTRIES_MAX).await?,
-        violations,
-    };
-    Ok(DemoReport { seed, scenario: scenario.to_owned(), score: report::score(&read_truth(&truth_files), &observations) })
+    let (truths, ledger) = (read_truth(&truth_files), operator.entries(ENTRIES_MAX).await?);
+    // Beside the logs, for whoever wants to know why the score is what it is.
+    std::fs::write(layout.dir.join("trace.txt"), history.text(super::EVENT_START, &truths, &ledger))?;
+    let (incidents, diagnoses) = history.into_parts();
+    let observations = Observations { incidents, diagnoses, ledger, violations };
+    Ok(DemoReport { seed, scenario: scenario.to_owned(), score: report::score(&truths, &observations) })
 }
