@@ -1,6 +1,5 @@
 //! `picket actuator`: one cluster's hands. The only role that holds write credentials.
 
-use super::Pace;
 use crate::wiring::{Wiring, executor};
 use picket_adapters::journal::FileJournal;
 use picket_adapters::sqlite::SqliteAuditLog;
@@ -43,17 +42,6 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
     let mut actuator = Actuator::new(settings, ports);
     tracing::info!(cluster, "actuator is up");
     let clock = wiring.now();
-    let mut pace = Pace::new(STEP_MS);
-    let end = super::asked_to_end();
-    tokio::pin!(end);
-    loop {
-        let pause = tokio::select! {
-            () = &mut end => return Ok(()),
-            done = actuator.step(&*clock, WATCH_MS) => pace.after(done),
-        };
-        tokio::select! {
-            () = &mut end => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+    super::drive(STEP_MS, async || actuator.step(&*clock, WATCH_MS).await).await;
+    Ok(())
 }

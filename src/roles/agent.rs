@@ -1,6 +1,6 @@
 //! `picket agent --kind sre|finops|secops`: reasons, and may touch nothing.
 
-use super::{Pace, pager::Pager};
+use super::pager::Pager;
 use crate::wiring::Wiring;
 use picket_adapters::candle::{CachedEmbedder, MiniLm, model};
 use picket_core::ids::{AgentKind, Principal};
@@ -85,17 +85,6 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
     // A new name per life: the stream is read from its oldest message, and the baselines come back.
     let mut agent = Agent::new(profile(kind), settings(wiring, &format!("{nonce:04x}"), replay), ports, u64::from(nonce));
     tracing::info!(%kind, replay, "agent is up");
-    let mut pace = Pace::new(STEP_MS);
-    let end = super::asked_to_end();
-    tokio::pin!(end);
-    loop {
-        let pause = tokio::select! {
-            () = &mut end => return Ok(()),
-            done = agent.step(wiring.clock.now()) => pace.after(done),
-        };
-        tokio::select! {
-            () = &mut end => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+    super::drive(STEP_MS, async || agent.step(wiring.clock.now()).await).await;
+    Ok(())
 }

@@ -40,9 +40,26 @@ pub async fn asked_to_end() {
     }
 }
 
+/// Takes one step after another until the process is asked to end.
+pub async fn drive(every_ms: u64, mut step: impl AsyncFnMut() -> Result<(), PortError>) {
+    let mut pace = Pace::new(every_ms);
+    let end = asked_to_end();
+    tokio::pin!(end);
+    loop {
+        let pause = tokio::select! {
+            () = &mut end => return,
+            done = step() => pace.after(done),
+        };
+        tokio::select! {
+            () = &mut end => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
 /// Pauses between steps: short while all is well, growing (with jitter) while a port is away.
 #[derive(Debug)]
-pub struct Pace {
+struct Pace {
     every: Duration,
     failures: u32,
 }
@@ -52,13 +69,12 @@ const PAUSE_MAX_MS: u64 = 5_000;
 
 impl Pace {
     /// One step every `every_ms`.
-    #[must_use]
-    pub const fn new(every_ms: u64) -> Self {
+    const fn new(every_ms: u64) -> Self {
         Self { every: Duration::from_millis(every_ms), failures: 0 }
     }
 
     /// Logs a failure once per streak and says how long to wait.
-    pub fn after(&mut self, outcome: Result<(), PortError>) -> Duration {
+    fn after(&mut self, outcome: Result<(), PortError>) -> Duration {
         match outcome {
             Ok(()) => {
                 if self.failures > 0 {

@@ -1,6 +1,5 @@
 //! `picket observer`: one cluster's graph, facts and grades.
 
-use super::Pace;
 use crate::wiring::{Wiring, reader};
 use picket_core::ids::Principal;
 use picket_pipeline::observer::{Observer, ObserverSettings};
@@ -28,17 +27,6 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
     let coordinator = wiring.coordinator(&Principal::Observer(cluster.into()))?;
     let mut observer = Observer::new(settings, wiring.bus().await?, coordinator, reader(wiring.cluster(cluster)?)?);
     tracing::info!(cluster, "observer is up");
-    let mut pace = Pace::new(STEP_MS);
-    let end = super::asked_to_end();
-    tokio::pin!(end);
-    loop {
-        let pause = tokio::select! {
-            () = &mut end => return Ok(()),
-            done = observer.step(wiring.clock.now()) => pace.after(done),
-        };
-        tokio::select! {
-            () = &mut end => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+    super::drive(STEP_MS, async || observer.step(wiring.clock.now()).await).await;
+    Ok(())
 }
