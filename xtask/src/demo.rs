@@ -24,7 +24,7 @@ pub fn run(options: &[String]) -> anyhow::Result<()> {
 /// When it does not compile.
 pub fn build() -> anyhow::Result<std::path::PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    println!("building picket (the first time takes about fifteen minutes on two cores)");
+    println!("building picket (the first time takes many minutes)");
     let status = Command::new(&cargo).args(["build", "--locked", "--bin", "picket"]).status().context("cargo cannot be run")?;
     if !status.success() {
         bail!("the build failed");
