@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use picket::commands::{act, audit, config, incident, kb, lease, phase, pki, replay};
 use picket::roles::simulator::SimulatorOptions;
 use picket::wiring::Wiring;
-use picket::{demo, eval, roles};
+use picket::{demo, eval, metrics_endpoint, roles};
 use picket_core::ids::AgentKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +20,9 @@ struct Cli {
     /// Logs more; twice for everything.
     #[arg(short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// Serves this process's metrics at http://ADDR/metrics, for Prometheus. There is no sign-in: keep it inside.
+    #[arg(long, global = true, env = "PICKET_METRICS_LISTEN", value_name = "ADDR")]
+    metrics_listen: Option<std::net::SocketAddr>,
     #[command(subcommand)]
     command: Command,
 }
@@ -127,6 +130,9 @@ fn init_logs(verbose: u8) {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = cli.config.unwrap_or_else(demo::current);
+    if let Some(listen) = cli.metrics_listen {
+        metrics_endpoint::serve(listen).await?;
+    }
     let wiring = || Wiring::load(&file).context("give --config FILE, or start `picket demo` first");
     match cli.command {
         Command::Gateway => roles::gateway::run(&wiring()?).await?,

@@ -11,6 +11,7 @@ use openraft::errors::{InitializeError, RaftError};
 use openraft::{BasicNode, SnapshotPolicy};
 use picket_core::coordination::{Attributed, Command, Request};
 use picket_core::ids::{Principal, RequestId};
+use picket_core::invariants::Invariant;
 use picket_state_machine::{Settings, SettingsError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -220,6 +221,7 @@ async fn tick(node: Arc<Node>, every_ms: u64, boot: String, stop: CancellationTo
             () = stop.cancelled() => return,
             _ = beats.tick() => {}
         }
+        node.machine.read(|state| count_violations(state.violations()));
         if !node.raft.is_leader() {
             continue;
         }
@@ -240,6 +242,13 @@ async fn tick(node: Arc<Node>, every_ms: u64, boot: String, stop: CancellationTo
                 tracing::debug!(%error, "a tick was not committed");
             }
         }
+    }
+}
+
+/// Every node tells what was agreed on, so that any of them may be scraped.
+fn count_violations(violations: &BTreeMap<Invariant, u64>) {
+    for (invariant, count) in violations {
+        metrics::counter!("picket_invariant_violations_total", "id" => invariant.as_str()).absolute(*count);
     }
 }
 

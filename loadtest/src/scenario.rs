@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 /// Seconds at the end of a run in which nothing new begins, so that what began can still be resolved.
 const TAIL_S: f64 = 130.0;
+/// Faults whose beginnings are this close, in seconds, may be there at one time.
+const NEAR_S: f64 = 110.0;
 /// Catalogued faults end by themselves after this when nobody does anything.
 const CATALOGUED_NATURAL_S: f64 = 600.0;
 
@@ -74,7 +76,8 @@ const fn candidates(kind: FaultKind) -> &'static [&'static str] {
             &["recommendations", "thumbnails", "events", "warehouse", "search", "tracking", "images", "stream"]
         }
         F::CrashLoop => &["events", "images", "catalog", "thumbnails", "tracking", "stock"],
-        F::LoadSurge | F::ScaleHurts => &["search", "tracking", "thumbnails", "cart", "batch-scorer"],
+        // Not on services that request far too much: twice the load would still be less than they ask for.
+        F::LoadSurge | F::ScaleHurts => &["search", "tracking", "thumbnails", "cart"],
         F::DiskFilling => &["search", "routes-db", "stock", "metrics-store", "stream"],
         F::CertificateExpiring => &["shipping", "reports", "images", "avatars"],
         F::SlowDependency => &["routes-db", "stock", "metrics-store", "blob"],
@@ -197,10 +200,21 @@ impl Maker {
             let faults = self.plans.iter().filter(|plan| plan.kind.class() != FaultClass::Waste);
             let mut places: Vec<_> = faults.map(|plan| (&plan.cluster, &plan.service)).collect();
             places.sort_unstable();
-            if places.windows(2).all(|pair| pair[0] != pair[1]) {
+            if places.windows(2).all(|pair| pair[0] != pair[1]) && !self.node_trouble_hides_another() {
                 return;
             }
         }
+    }
+
+    /// A slow node's disk hits every service with a volume there: another fault on one of those at that time nobody could tell apart.
+    fn node_trouble_hides_another(&self) -> bool {
+        let with_volume = |name: &str| crate::topology::services().iter().any(|s| s.name == name && s.volume_gib > 0);
+        let troubles = || self.plans.iter().filter(|plan| plan.kind == FaultKind::NodeTrouble);
+        self.plans
+            .iter()
+            .filter(|plan| !matches!(plan.kind, FaultKind::NodeTrouble | FaultKind::OverRequested | FaultKind::IdleService))
+            .filter(|plan| with_volume(&plan.service))
+            .any(|plan| troubles().any(|node| node.cluster == plan.cluster && (node.onset_s - plan.onset_s).abs() < NEAR_S))
     }
 
     fn draw_demo(&mut self, clusters: &[ClusterName], duration_s: f64, warmup_s: f64) {
@@ -281,7 +295,7 @@ fn choose(rng: &mut ChaCha8Rng, kind: FaultKind, onset_s: f64, used: &[(String, 
     best.sort_by_key(|name| {
         used.iter()
             .map(|(other, at)| {
-                let near = (onset_s - at).abs() < 110.0;
+                let near = (onset_s - at).abs() < NEAR_S;
                 if other == name {
                     1000
                 } else if near && (calls(name, other) || calls(other, name)) {

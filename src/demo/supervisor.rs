@@ -73,6 +73,8 @@ impl Supervisor {
             .arg(&self.layout.config_file)
             .env(self.clock.0, &self.clock.1)
             .env(SUPERVISED_VARIABLE, "1")
+            // One address serves one process.
+            .env_remove("PICKET_METRICS_LISTEN")
             .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -3,8 +3,10 @@
 use crate::state::State;
 use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView, StopView};
 use picket_core::ids::{AgentKind, EntryId};
+use picket_core::invariants::Invariant;
 use picket_core::ledger::EntryState;
 use picket_core::phase::gate;
+use std::collections::BTreeMap;
 
 impl State {
     /// The coordinator at a glance. The node fills in who leads.
@@ -29,6 +31,12 @@ impl State {
             violations: self.violations.clone(),
             facts_age_ms: ages.collect(),
         }
+    }
+
+    /// Violations since the start of the evidence, every invariant listed.
+    #[must_use]
+    pub const fn violations(&self) -> &BTreeMap<Invariant, u64> {
+        &self.violations
     }
 
     fn lease_views(&self) -> Vec<LeaseView> {

@@ -178,13 +178,16 @@ impl SimCluster {
             .collect()
     }
 
-    /// Pages the person on call about a service: every fault on it is repaired 15 to 25 s later. Says how many there are.
+    /// Pages the person on call about a service: every fault on it is repaired 15 to 25 s later. Says how many there are. Nobody who is
+    /// called for trouble sets about saving money.
     pub fn page(&mut self, service: &str) -> usize {
         let range = self.parameters.person_after_page_s;
         let mut found = 0;
         for index in 0..self.faults.len() {
             let fault = &self.faults[index];
-            if fault.state == FaultState::Active && (fault.plan.service == service || fault.truth.service.to_string() == service) {
+            let harmful = fault.truth.class != FaultClass::Waste;
+            if harmful && fault.state == FaultState::Active && (fault.plan.service == service || fault.truth.service.to_string() == service)
+            {
                 let wait = (self.streams.faults.random_range(range.0..=range.1) * 1000.0) as i64;
                 let fault = &mut self.faults[index];
                 fault.person_at = fault.person_at.min(self.now.plus_ms(wait));

@@ -14,10 +14,14 @@ const POINTS_MAX: usize = 48;
 /// Normal quantile of the slope's one-sided bound (90 %). Callers ask for a least change besides, so it may be quick to speak.
 const Z: f64 = 1.28;
 /// The lengths of the past looked at, in points: the short one sees a fast change soon, the long one a slow change at all.
-const PASTS: [usize; 3] = [8, 24, 96];
+const PASTS: [usize; 3] = [6, 24, 96];
 
-/// Deviations of single points that a change must exceed (the ends of a line through eight are known to about 1.2 of them).
+/// Deviations of single points that a change must exceed (the ends of a line through six are known to about 1.4 of them).
 const DEPTH_SIGMA: f64 = 6.0;
+
+/// A change goes on while it keeps this share of its pace over so many points.
+const PACE: f64 = 0.33;
+const STRETCH: usize = 6;
 
 /// A line's slope, per second.
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -59,9 +63,18 @@ pub fn slope(points: impl ExactSizeIterator<Item = (Timestamp, f64)>) -> Option<
     Some(Slope { per_s, low_per_s: slopes[low], high_per_s: slopes[high] })
 }
 
-/// The steepest fall of recent points that is sure and at least `least` deep over the points it is seen in; positive, per second.
+/// A change that is sure.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct Trend {
+    /// How fast, per second; positive.
+    pub per_s: f64,
+    /// Since when without a rest.
+    pub since: Timestamp,
+}
+
+/// The steepest fall of recent points that is sure and at least `least` deep over the points it is seen in.
 #[must_use]
-pub fn sure_fall(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<f64> {
+pub fn sure_fall(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<Trend> {
     let noise = noise(points);
     let fall = |past: usize| {
         let recent = points.range(points.len().saturating_sub(past)..);
@@ -71,7 +84,18 @@ pub fn sure_fall(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<f64>
         let depth = -slope.per_s * span_s;
         (slope.high_per_s < 0.0 && depth >= least && depth >= DEPTH_SIGMA * noise).then_some(-slope.per_s)
     };
-    PASTS.into_iter().filter_map(fall).reduce(f64::max)
+    let per_s = PASTS.into_iter().filter_map(fall).reduce(f64::max)?;
+    Some(Trend { per_s, since: since(points, per_s).or(points.back().map(|p| p.0))? })
+}
+
+/// Back from the newest point: the first from which on the points fell at the line's pace, without a rest.
+fn since(points: &VecDeque<(Timestamp, f64)>, per_s: f64) -> Option<Timestamp> {
+    let falls = |i: &usize| {
+        let ((then, before), (at, value)) = (points[i - STRETCH], points[*i]);
+        before - value >= PACE * per_s * at.since_ms(then) as f64 / 1_000.0
+    };
+    let first = (STRETCH..points.len()).rev().take_while(falls).last()?;
+    Some(points[first].0)
 }
 
 /// Deviation of single points, from the steps between neighbours: a steady slope adds nothing to it, nor does the start of one.
@@ -86,7 +110,7 @@ fn noise(points: &VecDeque<(Timestamp, f64)>) -> f64 {
 
 /// As [`sure_fall`], upwards.
 #[must_use]
-pub fn sure_rise(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<f64> {
+pub fn sure_rise(points: &VecDeque<(Timestamp, f64)>, least: f64) -> Option<Trend> {
     let turned = points.range(points.len().saturating_sub(PASTS[2])..).map(|(at, v)| (*at, -v)).collect();
     sure_fall(&turned, least)
 }
@@ -117,7 +141,8 @@ mod tests {
     #[test]
     fn a_fall_is_seen_within_a_few_points_of_its_start() {
         let points: VecDeque<_> = line(60, |i| if i < 56 { 1_000.0 } else { 1_000.0 - 10.0 * (i - 55) as f64 }).into();
-        assert!(sure_fall(&points, 10.0).unwrap() > 1.0);
+        let fall = sure_fall(&points, 10.0).unwrap();
+        assert!(fall.per_s > 1.0 && (54..=57).contains(&(fall.since.0 / 5_000)), "{fall:?}");
         let noisy: VecDeque<_> = line(60, |i| 1_000.0 + ((i * 7919) % 5) as f64).into();
         assert_eq!(sure_fall(&noisy, 10.0), None);
         assert_eq!(sure_rise(&points, 10.0), None);

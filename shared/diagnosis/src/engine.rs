@@ -90,6 +90,10 @@ impl EvidenceEngine {
 
     /// Diagnoses. Fails only when the retriever's embedder does.
     pub fn diagnose_now(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Diagnosis> {
+        if stale(incident, context, &self.settings) {
+            return Ok(self.abstain(incident, context, &[], Abstention::Stale));
+        }
+        let incident = &self.fresh(incident, context);
         let ranked = rank(incident, context);
         let mut weighed = weigh(incident, context, &ranked);
         // Both may be true of overlapping faults: this agent's own business first, then the service that shows the root symptom.
@@ -99,9 +103,6 @@ impl EvidenceEngine {
             order(&weighed[*a]).cmp(&order(&weighed[*b])).then(weighed[*b].score.total_cmp(&weighed[*a].score))
         });
         let leading = sure.first().map(|i| weighed[*i].cause);
-        if stale(incident, context, &self.settings) {
-            return Ok(self.abstain(incident, context, &weighed, Abstention::Stale));
-        }
         if let Some(why) = passing(incident, context, leading, &self.settings) {
             return Ok(self.abstain(incident, context, &weighed, Abstention::SelfHealing { why }));
         }
@@ -121,6 +122,13 @@ impl EvidenceEngine {
         }
         let why = contradiction.map_or_else(|| self.not_sure(&weighed), |why| Abstention::Contradicted { why });
         Ok(self.abstain(incident, context, &weighed, why))
+    }
+
+    /// The incident without what was last seen too long ago to be evidence: its old troubles are not today's.
+    fn fresh(&self, incident: &Incident, context: &DiagnosisContext) -> Incident {
+        let mut fresh = incident.clone();
+        fresh.anomalies.retain(|a| context.now.since_ms(a.last_seen) <= self.settings.evidence_ttl_ms);
+        fresh
     }
 
     fn needed(&self, cause: Cause) -> f64 {

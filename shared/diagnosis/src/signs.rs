@@ -16,7 +16,7 @@ pub const ROLLOUT_JUST_BEFORE_MS: i64 = 180_000;
 /// A rollout this long before the first harm may still be the cause.
 pub const ROLLOUT_RECENT_MS: i64 = 600_000;
 /// Memory that rises for this long before the first kill leaks; a limit that is too low is hit sooner.
-const LONG_RAMP_MS: i64 = 60_000;
+const LONG_RAMP_MS: i64 = 45_000;
 /// Memory that rises for less than this may only be starting up.
 const SURE_RAMP_MS: i64 = 30_000;
 /// A new revision this soon after picket's own act is that act, and no deployment of somebody's.
@@ -71,7 +71,7 @@ pub enum Sign {
     RolloutRecent,
     /// Memory rises towards its limit by forecast, and has for half a minute.
     MemoryForecast,
-    /// Memory rose so for a minute or more before the first kill, or without one.
+    /// Memory rose so for three quarters of a minute or more before the first kill, or without one.
     MemoryRampLong,
     /// It was killed for memory without such a rise.
     MemoryRampShort,
@@ -392,7 +392,7 @@ impl<'a> Observer<'a> {
                     E::Anomaly,
                     None,
                     format!("memory of {name} rose for {seconds} s"),
-                    format!("memory of {name} did not rise for a minute or more"),
+                    format!("memory of {name} did not rise for long"),
                 )
             }
             Sign::MemoryRampShort => {

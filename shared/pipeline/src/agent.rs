@@ -312,6 +312,9 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
                     | L::Cooldown
             )
         });
+        if violations.iter().any(|v| v.rule == LimitRule::Cooldown) {
+            case.bar();
+        }
         if passing && case.attempts < self.settings.attempts_max {
             case.next_at = now.plus_ms(2 * self.settings.again_ms);
         } else {

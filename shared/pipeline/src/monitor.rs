@@ -48,7 +48,7 @@ const LOOKS: usize = 3;
 const LOOKS_AT_END: usize = 2;
 /// Looks in a row that show neither health nor a step towards it.
 const LOOKS_STUCK: usize = 5;
-/// Of the failures at the first of these looks: fewer are a step towards health.
+/// Of the failures or the latency at the first of these looks: less is a step towards health.
 const STUCK_SHARE: f64 = 0.8;
 /// A saving must have done no harm for longer than a repair must have done good.
 const LOOKS_SAVING: usize = 6;
@@ -104,12 +104,15 @@ impl Watch {
         })
     }
 
-    /// Requests fail as they did some looks ago, and none of these looks was well.
+    /// Requests fail or are slow, and neither is getting better; none of these looks was well.
     fn stands_still(&self, settled: &[&Health]) -> bool {
         let Some(recent) = settled.len().checked_sub(LOOKS_STUCK).map(|from| &settled[from..]) else { return false };
         let (Some(first), Some(last)) = (recent.first(), recent.last()) else { return false };
-        let (Some(then), Some(now)) = (first.error_ratio, last.error_ratio) else { return false };
-        recent.iter().all(|h| !self.well(h)) && now > ERRORS_WORSE && now >= then * STUCK_SHARE
+        let failing = last.error_ratio.is_some_and(|now| now > ERRORS_WORSE);
+        let better = |then: Option<f64>, now: Option<f64>| then.zip(now).is_some_and(|(then, now)| now < then * STUCK_SHARE);
+        let fewer = first.error_ratio.is_some_and(|then| then > ERRORS_WORSE) && better(first.error_ratio, last.error_ratio);
+        let faster = !usual_latency(first) && better(first.p95_s, last.p95_s);
+        (failing || !usual_latency(last)) && !fewer && !faster && recent.iter().all(|h| !self.well(h))
     }
 
     /// Rightsizing and scaling down idle services: nothing was wrong before, so "well" means "no harm".
@@ -123,7 +126,7 @@ impl Watch {
         }
         let counts = |s: &Symptom| has_impact(*s) || (is_risk(*s) && self.symptoms.contains(s));
         let quiet = !health.active.iter().any(counts);
-        let fast = within(health.p95_s, health.p95_usual_s, |now, usual| now <= usual * LATENCY_USUAL + LATENCY_FLOOR_S);
+        let fast = usual_latency(health);
         let right = within(health.error_ratio, health.error_ratio_usual, |now, usual| now <= usual + ERRORS_USUAL);
         quiet && fast && right
     }
@@ -155,6 +158,10 @@ impl Watch {
 /// What an act is about without users feeling it. Context (traffic, CPU, memory in use) comes and goes and grades nothing.
 const fn is_risk(symptom: Symptom) -> bool {
     matches!(symptom, Symptom::DiskFilling | Symptom::CertificateExpiring | Symptom::SecurityFinding | Symptom::FailedScheduling)
+}
+
+fn usual_latency(health: &Health) -> bool {
+    within(health.p95_s, health.p95_usual_s, |now, usual| now <= usual * LATENCY_USUAL + LATENCY_FLOOR_S)
 }
 
 fn within(now: Option<f64>, usual: Option<f64>, holds: impl Fn(f64, f64) -> bool) -> bool {
@@ -224,9 +231,15 @@ mod tests {
         // They fall: it may still come right.
         let falling = |i: i64| health(i * 5, 0.5, 0.2 - 0.015 * i as f64, &[Symptom::ErrorRateHigh]);
         assert_eq!(grade((3..10).map(falling).collect(), 50), None);
-        let slow = |at| health(at, 0.5, 0.0, &[Symptom::LatencyHigh]);
-        assert_eq!(grade((3..12).map(|i| slow(i * 5)).collect(), 59), None);
-        assert_eq!(grade((3..12).map(|i| slow(i * 5)).collect(), 60), Some("no_effect"));
+        let slow = |i: i64| health(i * 5, 0.5, 0.0, &[Symptom::LatencyHigh]);
+        assert_eq!(grade((3..7).map(slow).collect(), 34), None);
+        assert_eq!(grade((3..8).map(slow).collect(), 39), Some("no_effect"), "as slow as ever");
+        let faster = |i: i64| health(i * 5, 0.5 - 0.025 * i as f64, 0.0, &[Symptom::LatencyHigh]);
+        assert_eq!(grade((3..8).map(faster).collect(), 39), None, "on its way");
+        // What is neither slow nor failing, and still not well, gets the whole window.
+        let seen = |i: i64| health(i * 5, 0.1, 0.0, &[Symptom::LatencyHigh]);
+        assert_eq!(grade((3..12).map(seen).collect(), 59), None);
+        assert_eq!(grade((3..12).map(seen).collect(), 60), Some("no_effect"));
         assert_eq!(grade(vec![], 60), Some("inconclusive"));
     }
 

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A callee whose trouble was seen up to this much later may still be the cause: detection takes windows.
 const SLACK_MS: i64 = 30_000;
+/// Of a callee's share of failures: a service that was just changed and fails at least so much does not merely pass them on.
+const PASSED_ON: f64 = 0.5;
 /// Services walked before a circle is assumed.
 const WALK_MAX: usize = 32;
 
@@ -23,13 +25,15 @@ struct Shown<'a> {
 /// The present anomalies by service, ready to be walked.
 pub(super) struct Blame<'a> {
     shown: BTreeMap<&'a ServiceId, Shown<'a>>,
+    changed: &'a BTreeSet<ServiceId>,
     graph: &'a ServiceGraph,
     hops: u32,
     window_ms: i64,
 }
 
 impl<'a> Blame<'a> {
-    pub fn new(anomalies: &'a [Anomaly], graph: &'a ServiceGraph, hops: u32, window_ms: i64) -> Self {
+    /// `changed`: services with a rollout so young that it may be what they suffer from.
+    pub fn new(anomalies: &'a [Anomaly], changed: &'a BTreeSet<ServiceId>, graph: &'a ServiceGraph, hops: u32, window_ms: i64) -> Self {
         let mut shown: BTreeMap<&ServiceId, Shown<'_>> = BTreeMap::new();
         for anomaly in anomalies.iter().filter(|a| part(a) == Part::Trouble) {
             let entry = shown.entry(&anomaly.service).or_default();
@@ -37,7 +41,7 @@ impl<'a> Blame<'a> {
             entry.onset = Some(entry.onset.map_or(anomaly.onset, |o| o.min(anomaly.onset)));
             entry.own |= is_own(anomaly.symptom);
         }
-        Self { shown, graph, hops, window_ms }
+        Self { shown, changed, graph, hops, window_ms }
     }
 
     /// Every service with trouble and the service that it comes from (itself, when nothing else explains it).
@@ -47,7 +51,7 @@ impl<'a> Blame<'a> {
 
     /// True when a service shows trouble that no callee could have given it.
     pub fn is_own(&self, service: &ServiceId) -> bool {
-        self.shown.get(service).is_some_and(|s| s.own)
+        self.shown.get(service).is_some_and(|s| s.own) || (self.changed.contains(service) && self.blamed(service).is_none())
     }
 
     fn root(&self, service: &ServiceId) -> ServiceId {
@@ -65,8 +69,25 @@ impl<'a> Blame<'a> {
         at
     }
 
-    /// The callee that a service's trouble comes from.
+    /// The callee that a service's trouble comes from, unless its own change explains it better.
     fn blamed(&self, service: &ServiceId) -> Option<ServiceId> {
+        self.inherited(service).filter(|callee| !(self.changed.contains(service) && self.outdoes(service, callee)))
+    }
+
+    /// Fails or slows more than the callee could make it: whoever passes trouble on has less of it.
+    fn outdoes(&self, service: &ServiceId, callee: &ServiceId) -> bool {
+        let of = |service: &ServiceId, symptom: Symptom| {
+            self.shown.get(service).and_then(|s| s.anomalies.iter().find(|a| a.symptom == symptom && &a.service == service).copied())
+        };
+        let seen_by_caller = self.shown.get(service).into_iter().flat_map(|s| &s.anomalies);
+        let seen_by_caller = seen_by_caller.filter(|a| a.symptom == Symptom::DependencyErrorsHigh && a.peer.as_ref() == Some(callee));
+        let failing = of(callee, Symptom::ErrorRateHigh).into_iter().chain(seen_by_caller.copied()).map(|a| a.value).fold(0.0, f64::max);
+        let slowing = |a: &Anomaly| a.value / a.expected.max(f64::MIN_POSITIVE);
+        of(service, Symptom::ErrorRateHigh).is_some_and(|a| a.value >= PASSED_ON * failing)
+            || of(service, Symptom::LatencyHigh).is_some_and(|a| slowing(a) > of(callee, Symptom::LatencyHigh).map_or(1.0, slowing))
+    }
+
+    fn inherited(&self, service: &ServiceId) -> Option<ServiceId> {
         let shown = self.shown.get(service)?;
         if shown.own {
             return None;

@@ -6,7 +6,7 @@ use picket_core::anomaly::{Anomaly, Symptom};
 use picket_core::facts::ClusterFacts;
 use picket_core::graph::ServiceGraph;
 use picket_core::ids::{AgentKind, ClusterName, IncidentId, ServiceId};
-use picket_core::incident::{Incident, IncidentStatus};
+use picket_core::incident::{ChangeEvent, ChangeKind, Incident, IncidentStatus};
 use picket_core::severity::{Severity, has_impact, severity};
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,8 @@ pub struct Correlator {
     open: Vec<Open>,
     resolved: VecDeque<Open>,
     waiting: BTreeMap<ServiceId, Timestamp>,
+    /// The newest rollout of each service that had one.
+    changes: BTreeMap<ServiceId, Timestamp>,
     suppressed: u64,
 }
 
@@ -115,7 +117,16 @@ impl Correlator {
     /// A correlator of one cluster without incidents.
     #[must_use]
     pub fn new(settings: CorrelationSettings, cluster: ClusterName) -> Self {
-        Self { settings, cluster, next: 1, open: Vec::new(), resolved: VecDeque::new(), waiting: BTreeMap::new(), suppressed: 0 }
+        Self {
+            settings,
+            cluster,
+            next: 1,
+            open: Vec::new(),
+            resolved: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            suppressed: 0,
+        }
     }
 
     /// The open incidents, oldest first.
@@ -129,6 +140,15 @@ impl Correlator {
         self.suppressed
     }
 
+    /// Learns of changes: a service that was just rolled out may be a cause, where else it would be taken for a sufferer.
+    pub fn note_changes(&mut self, changes: &[ChangeEvent], now: Timestamp) {
+        self.changes.retain(|_, at| now.since_ms(*at) <= self.settings.dedup_window_ms);
+        for change in changes.iter().filter(|c| c.kind == ChangeKind::Deployment && c.service.cluster == self.cluster) {
+            let newest = self.changes.entry(change.service.clone()).or_insert(change.at);
+            *newest = change.at.max(*newest);
+        }
+    }
+
     /// Takes every anomaly of this moment (what [`crate::Detector::tick`] returns) and says what became of the incidents.
     pub fn ingest(
         &mut self,
@@ -139,7 +159,9 @@ impl Correlator {
     ) -> Vec<IncidentEvent> {
         let mut anomalies: Vec<Anomaly> = anomalies.iter().filter(|a| a.service.cluster == self.cluster).cloned().collect();
         anomalies.sort_by_key(|a| (a.onset, key(a)));
-        let blame = Blame::new(&anomalies, graph, self.settings.group_hops, self.settings.dedup_window_ms);
+        let changed: BTreeSet<ServiceId> =
+            self.changes.iter().filter(|(_, at)| now.since_ms(**at) <= self.settings.dedup_window_ms).map(|(s, _)| s.clone()).collect();
+        let blame = Blame::new(&anomalies, &changed, graph, self.settings.group_hops, self.settings.dedup_window_ms);
         let mut roots = blame.roots();
         let mut events = Vec::new();
         self.keep_roots(&mut roots, &anomalies, now, &mut events);
@@ -289,6 +311,8 @@ impl Correlator {
         let mut open = match again.and_then(|i| self.resolved.remove(i)) {
             Some(mut open) => {
                 open.incident.status = IncidentStatus::Open;
+                // What was seen before it was over explains nothing of what is seen now.
+                open.members.clear();
                 open
             }
             None => {

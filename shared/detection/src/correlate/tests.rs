@@ -5,7 +5,7 @@ use picket_core::anomaly::{Anomaly, DetectorKind, Direction, Symptom};
 use picket_core::facts::{ClusterFacts, ServiceFacts};
 use picket_core::graph::ServiceGraph;
 use picket_core::ids::{AgentKind, ServiceId};
-use picket_core::incident::{Incident, IncidentStatus};
+use picket_core::incident::{ChangeEvent, ChangeKind, Incident, IncidentStatus};
 use picket_core::severity::Severity;
 use picket_core::time::Timestamp;
 
@@ -309,4 +309,26 @@ fn who_does_not_call_the_cause_did_not_suffer_from_it() {
     // The loop ends; search, a sibling whose busy CPU was context, has trouble of its own.
     bench.at(20, &[anomaly("search", Symptom::LatencyHigh, 15), anomaly("search", Symptom::TrafficHigh, 15)]);
     assert!(bench.correlator.open().any(|i| i.service == id("search")));
+}
+
+#[test]
+fn a_service_that_was_just_changed_does_not_hide_behind_its_callee() {
+    let failing = |service: &str, ratio: f64, onset_s: i64| Anomaly { value: ratio, ..anomaly(service, Symptom::ErrorRateHigh, onset_s) };
+    let incidents = |own_ratio: f64, changed_at_s: Option<i64>| {
+        let mut bench = Bench::new();
+        let change = |s: i64| ChangeEvent { service: id("cart"), kind: ChangeKind::Deployment, at: at(s), what: "v2".into() };
+        for s in [90, 95, 100, 105, 110] {
+            bench.correlator.note_changes(&changed_at_s.map(change).into_iter().collect::<Vec<_>>(), at(s));
+            let mut seen = vec![failing("db", 0.3, 90)];
+            if s >= 100 {
+                seen.push(failing("cart", own_ratio, 100));
+            }
+            bench.at(s, &seen);
+        }
+        bench.open().into_iter().map(|i| i.service.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(incidents(0.33, None), ["db"], "inherited");
+    assert_eq!(incidents(0.33, Some(98)), ["db", "cart"]);
+    assert_eq!(incidents(0.05, Some(98)), ["db"], "it passes some of the callee's failures on, no more");
+    assert_eq!(incidents(0.33, Some(-60)), ["db"], "a change of long ago");
 }

@@ -11,7 +11,7 @@ const CERTAIN: f64 = 10.0;
 /// Working set of the limit that counts as high in itself.
 const MEMORY_HIGH: f64 = 0.9;
 /// Below this, growth of memory is not yet anybody's business.
-const MEMORY_FORECAST_FROM: f64 = 0.75;
+const MEMORY_FORECAST_FROM: f64 = 0.7;
 /// CPU use of the limit that counts as high in itself.
 const CPU_HIGH: f64 = 0.9;
 /// Connections in use, of the pool.
@@ -35,6 +35,8 @@ struct Condition {
     expected: f64,
     direction: Direction,
     needed: u32,
+    /// When it began, where that is earlier than its first breach.
+    began: Option<Timestamp>,
 }
 
 impl ServiceState {
@@ -47,7 +49,8 @@ impl ServiceState {
         for c in conditions {
             let gate = self.gates.entry((c.symptom, c.object.clone())).or_default();
             if gate.step(c.met, now, c.needed) {
-                let (onset, last_seen) = (gate.onset(), gate.last_seen());
+                let onset = c.began.map_or(gate.onset(), |began| began.min(gate.onset()));
+                let last_seen = gate.last_seen();
                 let mut one = self.found(c.symptom, c.detector, &c.series, CERTAIN, c.direction);
                 one.anomaly = Anomaly { value: c.value, expected: c.expected, object: c.object, onset, last_seen, ..one.anomaly };
                 found.push(one);
@@ -74,6 +77,7 @@ impl ServiceState {
                     expected: bound,
                     direction: Direction::Up,
                     needed: settings.persistence,
+                    began: None,
                 });
             }
         };
@@ -96,6 +100,7 @@ impl ServiceState {
             expected: 0.0,
             direction: Direction::Up,
             needed: 1,
+            began: None,
         });
         conditions.extend(self.memory(now, settings));
         conditions
@@ -106,7 +111,7 @@ impl ServiceState {
         let series = self.series_named(SeriesKey::Memory)?;
         let (_, value) = series.latest().filter(|(at, _)| now.since_ms(*at) <= settings.stale_ms())?;
         let growth = (value > MEMORY_FORECAST_FROM).then(|| forecast::sure_rise(series.history(), MEMORY_GROWTH_MIN)).flatten();
-        let left_s = growth.map_or(f64::INFINITY, |per_s| (1.0 - value).max(0.0) / per_s);
+        let left_s = growth.map_or(f64::INFINITY, |g| (1.0 - value).max(0.0) / g.per_s);
         let will_end = left_s < settings.memory_horizon_s;
         Some(Condition {
             symptom: Symptom::MemoryHigh,
@@ -117,7 +122,9 @@ impl ServiceState {
             value,
             expected: series.usual_if_known().unwrap_or(MEMORY_HIGH),
             direction: Direction::Up,
-            needed: settings.persistence,
+            // A sure line is made of as many points as persistence asks for, and more.
+            needed: if will_end { settings.persistence.min(2) } else { settings.persistence },
+            began: growth.filter(|_| will_end).map(|g| g.since),
         })
     }
 
@@ -142,6 +149,7 @@ impl ServiceState {
             expected: desired,
             direction: Direction::Down,
             needed: 1,
+            began: None,
         })
     }
 
@@ -155,7 +163,7 @@ impl ServiceState {
                 continue;
             }
             let falling = forecast::sure_fall(&volume.available, DISK_FALL_MIN * capacity);
-            let left_s = falling.map_or(f64::INFINITY, |per_s| available.max(0.0) / per_s);
+            let left_s = falling.map_or(f64::INFINITY, |f| available.max(0.0) / f.per_s);
             let free = available / capacity;
             conditions.push(Condition {
                 symptom: Symptom::DiskFilling,
@@ -167,6 +175,7 @@ impl ServiceState {
                 expected: capacity,
                 direction: Direction::Down,
                 needed: settings.persistence.min(2),
+                began: None,
             });
         }
         for (secret, (at, left_s)) in &self.certificates {
@@ -181,6 +190,7 @@ impl ServiceState {
                     expected: settings.certificate_warn_s,
                     direction: Direction::Down,
                     needed: 1,
+                    began: None,
                 });
             }
         }

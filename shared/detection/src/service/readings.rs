@@ -28,7 +28,7 @@ impl ServiceState {
             .zip(limit)
             .map(|(f, l)| f * l);
         let volumes = self.volumes.iter().filter_map(|(claim, v)| {
-            let growth = forecast::sure_fall(&v.available, 0.0).unwrap_or(0.0);
+            let growth = forecast::sure_fall(&v.available, 0.0).map_or(0.0, |f| f.per_s);
             Some((claim.clone(), v.capacity?.1, v.available.back()?.1, growth))
         });
         Readings {

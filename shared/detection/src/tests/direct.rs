@@ -117,11 +117,14 @@ fn growing_memory_is_a_forecast_before_it_is_full() {
     for step in 0..40 {
         let memory = 0.5 + 0.012 * f64::from(step);
         let raised = bench.run(Shape { memory, ..Shape::default() });
-        if raised.iter().any(|a| a.symptom == Symptom::MemoryHigh && a.detector == DetectorKind::Forecast) {
-            found.get_or_insert(memory);
+        let forecast = raised.iter().find(|a| a.symptom == Symptom::MemoryHigh && a.detector == DetectorKind::Forecast);
+        if let Some(forecast) = forecast {
+            found.get_or_insert((memory, i64::from(step) * INTERVAL_MS, forecast.last_seen.since_ms(forecast.onset)));
         }
     }
-    assert!(found.is_some_and(|m| m < 0.95), "{found:?}");
+    let (memory, rising_ms, said_ms) = found.unwrap();
+    assert!(memory < 0.8, "{memory}");
+    assert!((said_ms - rising_ms).abs() <= 15_000, "it has risen for {rising_ms} ms, not for {said_ms}");
 }
 
 #[test]

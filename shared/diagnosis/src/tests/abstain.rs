@@ -277,3 +277,17 @@ fn what_falls_from_window_to_window_is_left_to_fall() {
     assert!(matches!(load(1.0, 85).abstains(), Abstention::SelfHealing { why } if why.contains("only 25 s")));
     assert!(matches!(load(1.0, 120).diagnose().verdict, Verdict::Cause { .. }));
 }
+
+#[test]
+fn what_was_over_long_ago_is_no_evidence_of_what_is_now() {
+    let scene = |last_seen: i64| {
+        Scene::new(300).rollout("index", 50).shows("index", Symptom::ErrorRateHigh, 60).newest(|a| a.last_seen = at(last_seen)).shows(
+            "search",
+            Symptom::LatencyHigh,
+            280,
+        )
+    };
+    let named = scene(290).diagnose();
+    assert!(matches!(named.verdict, Verdict::Cause { cause: picket_core::cause::Cause::BadDeployment, .. }), "{}", named.sentence);
+    unexplained(&scene(100));
+}

@@ -52,6 +52,8 @@ pub struct Case {
     pub(super) next_at: Timestamp,
     since: Timestamp,
     stage: Stage,
+    /// What would help must not be done again yet: somebody else should not be kept waiting.
+    barred: bool,
     tried: BTreeSet<RemediationKind>,
     /// When an act of it was graded as a recovery, and which.
     recovered: Option<(Timestamp, RemediationKind)>,
@@ -71,6 +73,7 @@ impl Case {
             next_at: first_at,
             since: now,
             stage: Stage::Diagnose,
+            barred: false,
             tried: BTreeSet::new(),
             recovered: None,
             proposals: 0,
@@ -135,7 +138,11 @@ impl Case {
     }
 
     pub(super) const fn wait(&mut self) {
-        self.stage = Stage::Waiting;
+        (self.stage, self.barred) = (Stage::Waiting, false);
+    }
+
+    pub(super) const fn bar(&mut self) {
+        self.barred = true;
     }
 
     /// The ledger's news about this case's entry.
@@ -172,6 +179,7 @@ impl Case {
     pub(super) fn needs_person(&self, now: Timestamp, page_after_ms: i64) -> bool {
         let stuck = match self.stage {
             Stage::Done => !self.decision.as_deref().is_some_and(|d| d.starts_with("Settled")),
+            Stage::Diagnose if self.barred => true,
             // Waiting for what heals by itself is work, too; but not for ever.
             Stage::Diagnose if self.waits_on_purpose() => now.since_ms(self.since) >= 2 * page_after_ms,
             Stage::Diagnose => now.since_ms(self.since) >= page_after_ms,
@@ -270,6 +278,15 @@ mod tests {
         case.relapse(Timestamp(120_000));
         assert!(case.is_due(Timestamp(120_000)));
         assert!(case.tried.contains(&RemediationKind::RolloutRestart), "what seemed to help did not");
+    }
+
+    #[test]
+    fn a_person_is_asked_at_once_when_the_remedy_is_barred() {
+        let mut case = case();
+        case.bar();
+        assert!(case.needs_person(Timestamp(1_000), 30_000));
+        case.wait();
+        assert!(!case.needs_person(Timestamp(40_000), 30_000), "it was allowed after all");
     }
 
     #[test]

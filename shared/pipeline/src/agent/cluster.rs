@@ -28,7 +28,14 @@ pub(super) struct ClusterView {
     readings: BTreeMap<ServiceId, Readings>,
     graph_revision: u64,
     facts_revision: u64,
-    tick_at: Option<Timestamp>,
+    looked: Option<Look>,
+}
+
+/// A look at the baselines: when, and the newest telemetry that it saw.
+#[derive(Copy, Clone, Debug)]
+struct Look {
+    at: Timestamp,
+    newest: Timestamp,
 }
 
 impl ClusterView {
@@ -51,7 +58,7 @@ impl ClusterView {
             readings: BTreeMap::new(),
             graph_revision: 0,
             facts_revision: 0,
-            tick_at: None,
+            looked: None,
         }
     }
 
@@ -99,20 +106,21 @@ impl ClusterView {
         now: Timestamp,
     ) -> PortResult<Vec<IncidentEvent>> {
         let detector = &mut self.detector;
-        self.intake.drain(bus, |signal| detector.observe(signal)).await?;
+        let signals = self.intake.drain(bus, |signal| detector.observe(signal)).await?;
         let Some(newest) = self.intake.newest() else { return Ok(Vec::new()) };
         // While the past is being caught up with, its own time counts.
         let data_now = if self.intake.is_live(now, super::LIVE_LAG_MS) { now } else { newest.min(now) };
-        if self.tick_at.is_some_and(|last| data_now.since_ms(last) < settings.tick_ms) {
+        if self.looked.is_some_and(|last| !is_due(last, Look { at: data_now, newest }, signals == 0, settings.tick_ms)) {
             return Ok(Vec::new());
         }
-        self.tick_at = Some(data_now);
+        self.looked = Some(Look { at: data_now, newest });
         let mut anomalies = self.detector.tick(data_now);
         let services: Vec<_> = self.detector.services().cloned().collect();
         for service in services {
             let readings = self.readings_of(&service, data_now);
             anomalies.extend((profile.findings)(&self.detector, &service, &readings, data_now));
         }
+        self.correlator.note_changes(&self.detector.changes(data_now.plus_ms(-settings.correlation.dedup_window_ms)), data_now);
         Ok(self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), data_now))
     }
 
@@ -145,5 +153,29 @@ impl ClusterView {
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
             now,
         }
+    }
+}
+
+/// Whether it is time for the next look. Senders report in step with their interval: whoever looks right after a report has come in is
+/// as early as can be, and whoever looks by a clock of its own is late by half an interval.
+fn is_due(last: Look, now: Look, all_in: bool, tick_ms: i64) -> bool {
+    let since_ms = now.at.since_ms(last.at);
+    let reported = now.newest.since_ms(last.newest) >= tick_ms;
+    if reported && all_in { 10 * since_ms >= 8 * tick_ms } else { since_ms >= if reported { tick_ms } else { tick_ms + tick_ms / 2 } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_looks_as_soon_as_a_report_is_in() {
+        let last = Look { at: Timestamp(10_600), newest: Timestamp(10_000) };
+        let due = |at: i64, newest: i64, all_in: bool| is_due(last, Look { at: Timestamp(at), newest: Timestamp(newest) }, all_in, 5_000);
+        assert!(!due(15_300, 15_000, false), "it is still coming in");
+        assert!(due(15_300, 15_000, true));
+        assert!(!due(12_000, 15_000, true), "two reports at once are no reason to look twice");
+        assert!(due(15_600, 15_000, false), "telemetry that never pauses is looked at all the same");
+        assert!(!due(16_000, 10_000, true) && due(18_100, 10_000, true), "without a report a little later: silence is news, too");
     }
 }
