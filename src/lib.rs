@@ -5,6 +5,7 @@ pub mod config_file;
 pub mod demo;
 pub mod eval;
 pub mod history;
+pub mod outer_lock;
 pub mod roles;
 pub mod score_table;
 pub mod wiring;

@@ -85,7 +85,7 @@ async fn other_automation_that_sets_the_key_excludes_picket_and_is_excluded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restarted_server_is_found_again_and_has_forgotten() {
+async fn a_cut_connection_is_made_again_and_a_dead_server_is_said() {
     let mut server = server().await;
     let (lock, scope) = (self::lock(server.port(0), &Access::default()), Scope::Cluster("east".into()));
     lock.acquire(&scope, "a", 60_000).await.unwrap().expect("free");
