@@ -317,6 +317,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         if !self.sent.contains_key(entry) {
             // Nothing left yet: the next step takes the lock anew, and reads the target anew.
             self.locks.release(entry).await;
+            self.ports.journal.forget(entry).await?;
             return Err(NotClaimed::Waiting);
         }
         let ledger = self.ports.coordinator.entries(0).await.map_err(NotClaimed::Later)?;

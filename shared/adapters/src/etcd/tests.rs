@@ -210,7 +210,7 @@ async fn a_client_certificate_is_shown_over_tls() {
         ..ETCD
     };
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pki = TestPki::new();
+    let pki = TestPki::generate();
     let secure = |port: u16, identity_pem| {
         let access = Access { account: None, ca_pem: Some(pki.ca.clone().into_bytes()), identity_pem };
         EtcdLock::new(&[format!("https://localhost:{port}")], &access, settings()).unwrap()

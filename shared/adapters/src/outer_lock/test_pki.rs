@@ -14,7 +14,7 @@ pub struct TestPki {
 
 impl TestPki {
     /// New keys.
-    pub fn new() -> Self {
+    pub fn generate() -> Self {
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         ca.distinguished_name.push(DnType::CommonName, "test CA");

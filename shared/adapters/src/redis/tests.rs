@@ -113,7 +113,7 @@ async fn an_account_and_tls_are_used() {
         ..REDIS
     };
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pki = TestPki::new();
+    let pki = TestPki::generate();
     let ca_pem = Some(pki.ca.clone().into_bytes());
     let identity_pem = Some(pki.identity());
     let account = Some((String::new(), "hush".to_owned()));
