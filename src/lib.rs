@@ -6,6 +6,7 @@ pub mod demo;
 pub mod eval;
 pub mod history;
 pub mod metrics_endpoint;
+pub mod outer_lock;
 pub mod roles;
 pub mod score_table;
 pub mod wiring;

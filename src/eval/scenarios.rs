@@ -5,7 +5,7 @@ use crate::roles::agent::{profile, retriever};
 use crate::roles::simulator::WARMUP_S;
 use crate::score_table::ScoreTable;
 use ed25519_dalek::SigningKey;
-use picket_adapters::in_memory::{InMemoryAuditLog, InMemoryBus};
+use picket_adapters::in_memory::{InMemoryAuditLog, InMemoryBus, InMemoryOuterLock};
 use picket_adapters::journal::FileJournal;
 use picket_adapters::kubernetes::{ApiObjects, KubernetesExecutor, KubernetesReader, client_from_router};
 use picket_adapters::otlp::{normalise_falco, normalise_logs, normalise_metrics, normalise_traces};
@@ -134,7 +134,7 @@ impl Notifier for Person {
 
 type SimAgent = Agent<InMemoryBus, InMemoryHandle, EvidenceEngine, EarlyPolicy, Person>;
 type SimObserver = Observer<InMemoryBus, InMemoryHandle, KubernetesReader>;
-type SimActuator = Actuator<InMemoryHandle, KubernetesExecutor, InMemoryAuditLog, FileJournal>;
+type SimActuator = Actuator<InMemoryHandle, KubernetesExecutor, InMemoryAuditLog, FileJournal, InMemoryOuterLock>;
 
 /// Everything of one run.
 struct World {
@@ -210,7 +210,7 @@ impl World {
                 audit: InMemoryAuditLog::default(),
                 journal: FileJournal::open(journals.join(name.as_str()))?,
             };
-            actuators.push(Actuator::new(settings, ports));
+            actuators.push(Actuator::new(settings, ports, None));
             clusters.insert(name.clone(), sim);
         }
         let person = Person { clusters: clusters.clone() };

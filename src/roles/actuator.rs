@@ -1,5 +1,6 @@
 //! `picket actuator`: one cluster's hands. The only role that holds write credentials.
 
+use crate::outer_lock;
 use crate::wiring::{Wiring, executor};
 use picket_adapters::journal::FileJournal;
 use picket_adapters::sqlite::SqliteAuditLog;
@@ -39,7 +40,7 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         audit: SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?,
         journal: FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?,
     };
-    let mut actuator = Actuator::new(settings, ports);
+    let mut actuator = Actuator::new(settings, ports, outer_lock::from_config(&wiring.config)?);
     tracing::info!(cluster, "actuator is up");
     let clock = wiring.now();
     super::drive(STEP_MS, async || actuator.step(&*clock, WATCH_MS).await).await;

@@ -22,6 +22,10 @@ pub const NODE: Package = Package { program: "node", debian: "nodejs", why: "the
 pub const NPM: Package = Package { program: "npm", debian: "npm", why: "the dashboard's test" };
 /// The OpenTelemetry SDK that the gateway is tested with, and one way to the embedding model.
 pub const PYTHON: Package = Package { program: "python3", debian: "python3", why: "the OpenTelemetry SDK test" };
+/// The server of an outer lock's conformance suite.
+pub const ETCD: Package = Package { program: "etcd", debian: "etcd-server", why: "the test of the outer lock on etcd" };
+/// The server of an outer lock's conformance suite.
+pub const REDIS: Package = Package { program: "redis-server", debian: "redis-server", why: "the test of the outer lock on Redis" };
 /// Fetches over HTTPS.
 pub const CURL: Package = Package { program: "curl", debian: "curl", why: "fetching the embedding model" };
 

@@ -23,7 +23,16 @@ const SUITES: &[Suite] = &[
 /// Naming the suite that failed.
 pub fn run() -> anyhow::Result<()> {
     let started = Instant::now();
-    packages::ensure(&[packages::NATS, packages::CHROMIUM, packages::NODE, packages::NPM, packages::CURL, packages::PYTHON])?;
+    packages::ensure(&[
+        packages::NATS,
+        packages::ETCD,
+        packages::REDIS,
+        packages::CHROMIUM,
+        packages::NODE,
+        packages::NPM,
+        packages::CURL,
+        packages::PYTHON,
+    ])?;
     let model = model::ensure()?;
     dashboard::build()?;
     let mut times = vec![("set-up and page", started.elapsed())];

@@ -4,10 +4,14 @@ pub mod calendar;
 pub mod candle;
 pub mod clock;
 pub mod conformance;
+pub mod etcd;
 pub mod in_memory;
 pub mod journal;
 pub mod kubernetes;
 pub mod nats;
 pub mod otlp;
+pub mod outer_lock;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod replay;
 pub mod sqlite;

@@ -316,14 +316,27 @@ pub trait Notifier: Send + Sync {
     fn notify(&self, key: &str, text: &str) -> impl Future<Output = PortResult<()>> + Send;
 }
 
+/// An outer lock that was taken.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OuterGrant {
+    /// Rises with every change of holder; `None` where the server has no such number.
+    pub fence: Option<u64>,
+}
+
 /// A lock that a site's other automation respects too (etcd, Redis). It adds to the ledger's leases and never replaces them.
+///
+/// A holder is one request for the lock by one life of one process, and its name is used for nothing else. An `Err` from any call leaves open
+/// whether it took effect: the same call again finds out, and [`OuterLock::remaining_ms`] never counts on it.
 pub trait OuterLock: Send + Sync {
-    /// Takes the scope for `ttl_ms`; `Ok(false)` when another holds it.
-    fn acquire(&self, scope: &Scope, holder: &str, ttl_ms: u64) -> impl Future<Output = PortResult<bool>> + Send;
-    /// Whether `holder` still holds it, prolonged by `ttl_ms`.
+    /// Takes the scope for `ttl_ms`; `Ok(None)`, at once, while another holds it. The same holder again MUST get the same grant, prolonged.
+    fn acquire(&self, scope: &Scope, holder: &str, ttl_ms: u64) -> impl Future<Output = PortResult<Option<OuterGrant>>> + Send;
+    /// Prolongs by `ttl_ms` from now; `Ok(false)` when it is lost, and then it MUST NOT be taken anew.
     fn renew(&self, scope: &Scope, holder: &str, ttl_ms: u64) -> impl Future<Output = PortResult<bool>> + Send;
-    /// Gives it back; not holding it is no error.
+    /// Gives it back. MUST NOT touch what another holds; not holding it is no error.
     fn release(&self, scope: &Scope, holder: &str) -> impl Future<Output = PortResult<()>> + Send;
+    /// For how long `holder` may still count on it, real time: the TTL from when the last confirmed request was *sent*, less the drift of two
+    /// clocks. Asks no server. 0 when it is not held through this object, was found to be lost, or its time is up.
+    fn remaining_ms(&self, scope: &Scope, holder: &str) -> u64;
 }
 
 /// What an actuator's journal keeps across a crash, by entry.

@@ -1,6 +1,13 @@
 //! The actuator: claims signed permits and carries out exactly what they say (PROTOCOL.md, "Claim", "Act", "Proof").
 
+mod outer_locks;
+#[cfg(test)]
+mod tests;
+
+pub use outer_locks::OuterLocking;
+
 use ed25519_dalek::VerifyingKey;
+use outer_locks::{OuterLocks, Taken, keeps_lock};
 use picket_core::action::Digest;
 use picket_core::audit::AuditEntry;
 use picket_core::claim::{ClaimRequest, ClaimedAction};
@@ -10,7 +17,7 @@ use picket_core::ledger::EntryState;
 use picket_core::limits::LimitRule;
 use picket_core::outcome::Report;
 use picket_core::permit::Permit;
-use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, PortError, PortResult, Proof, RemediationExecutor};
+use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, OuterLock, PortError, PortResult, Proof, RemediationExecutor};
 use picket_core::proposal::Work;
 use picket_core::time::Timestamp;
 use std::collections::BTreeMap;
@@ -45,11 +52,12 @@ pub struct ActuatorPorts<C, X, A, J> {
 
 /// One cluster's actuator.
 #[derive(Debug)]
-pub struct Actuator<C, X, A, J> {
+pub struct Actuator<C, X, A, J, L> {
     settings: ActuatorSettings,
     ports: ActuatorPorts<C, X, A, J>,
     epoch: Option<u64>,
     revision: u64,
+    locks: OuterLocks<L>,
     /// Permits seen and not yet dealt with.
     permits: BTreeMap<EntryId, Permit>,
     /// Claims that were sent and not answered: the same request goes out again, with the same reading of the target [M3].
@@ -75,6 +83,8 @@ struct SentClaim {
 enum NotClaimed {
     Void(String),
     Later(PortError),
+    /// The outer lock is not free, or was lost: the permit stays good until it expires, and holds up no other.
+    Waiting,
 }
 
 impl From<PortError> for NotClaimed {
@@ -86,15 +96,16 @@ impl From<PortError> for NotClaimed {
     }
 }
 
-impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C, X, A, J> {
-    /// Makes one; the first step registers it.
+impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLock> Actuator<C, X, A, J, L> {
+    /// Makes one; the first step registers it. Without `outer_lock` the ledger's own leases are all that a claim needs.
     #[must_use]
-    pub const fn new(settings: ActuatorSettings, ports: ActuatorPorts<C, X, A, J>) -> Self {
+    pub const fn new(settings: ActuatorSettings, ports: ActuatorPorts<C, X, A, J>, outer_lock: Option<OuterLocking<L>>) -> Self {
         Self {
             settings,
             ports,
             epoch: None,
             revision: 0,
+            locks: OuterLocks::new(outer_lock),
             permits: BTreeMap::new(),
             sent: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -117,21 +128,32 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
             Some(epoch) => epoch,
             None => self.register(clock()).await?,
         };
+        self.locks.keep().await;
         self.report_all(epoch).await?;
         self.prove_all(epoch, clock).await?;
         let page = self.ports.coordinator.watch(self.revision, wait_ms).await?;
         if page.compacted {
             // Whatever was missed shows in the ledger as it stands; permits in it are claimed when they are seen to be live.
-            for entry in self.ports.coordinator.entries(0).await? {
+            let ledger = self.ports.coordinator.entries(0).await?;
+            self.locks.release_all_but(&ledger.iter().filter(|e| keeps_lock(e.state)).map(|e| e.id.clone()).collect()).await;
+            for entry in ledger {
                 self.note(entry, None);
             }
         }
         for LedgerChange { entry, permit, .. } in page.changes {
+            if !keeps_lock(entry.state) {
+                self.locks.release(&entry.id).await;
+            }
             self.note(entry, permit);
         }
         self.revision = page.revision;
-        for permit in std::mem::take(&mut self.permits).into_values() {
-            self.act(epoch, &permit, clock).await?;
+        let mut permits = std::mem::take(&mut self.permits);
+        while let Some((_, permit)) = permits.pop_first() {
+            if let Err(error) = self.act(epoch, &permit, clock).await {
+                // The ledger's watch does not tell of these again: the next step goes on with them.
+                self.permits.append(&mut permits);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -196,7 +218,14 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
                 self.refused.remove(&permit.body.entry);
                 self.execute(epoch, &claimed, sent, clock).await
             }
-            Ok(None) => Ok(()),
+            Ok(None) => {
+                self.locks.release(&permit.body.entry).await;
+                Ok(())
+            }
+            Err(NotClaimed::Waiting) => {
+                self.permits.insert(permit.body.entry.clone(), permit.clone());
+                Ok(())
+            }
             Err(NotClaimed::Void(why)) => {
                 self.sent.remove(&permit.body.entry);
                 let detail = serde_json::json!({ "why": why });
@@ -210,7 +239,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         }
     }
 
-    /// Everything up to and including the claim. `None`: the coordinator said no.
+    /// Everything up to and including the claim. `None`: it is not to be carried out; the coordinator said no, or the outer lock was lost.
     async fn claim(
         &mut self,
         epoch: u64,
@@ -220,8 +249,22 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         let entry = permit.body.entry.clone();
         let sent = match self.sent.get(&entry) {
             Some(sent) => sent.clone(),
-            None => self.ready(epoch, permit, clock).await?,
+            None => {
+                self.check(permit).await?;
+                self.take_locks(epoch, permit, clock).await?;
+                match self.ready(epoch, permit, clock).await {
+                    Err(void @ NotClaimed::Void(_)) => {
+                        self.locks.release(&entry).await;
+                        return Err(void);
+                    }
+                    ready => ready?,
+                }
+            }
         };
+        if !self.locks.still_held(&entry).await {
+            self.without_lock(&entry, clock).await?;
+            return Ok(None);
+        }
         self.sent.insert(entry.clone(), sent.clone());
         let command = Command::Claim { claim: sent.request.clone() };
         // A failure here may hide a committed claim: it stays in `sent`, and the same request id gets the same answer.
@@ -252,16 +295,59 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
         }
     }
 
-    /// Checks the permit, reads the target, and puts both on record: all that comes before the claim.
+    /// Takes the outer lock of every scope that the permit covers. The target is read under it.
+    async fn take_locks(&mut self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<(), NotClaimed> {
+        let body = &permit.body;
+        // The epoch makes each life of this actuator a holder of its own: what an earlier one holds ends by its TTL.
+        let holder = format!("picket/{}/{}/{epoch}", self.settings.cluster, body.entry);
+        match self.locks.take(&body.entry, &holder, body.tokens.keys().cloned().collect()).await? {
+            Taken::Yes => Ok(()),
+            Taken::No { first } => {
+                if first {
+                    let detail = serde_json::json!({ "holder": holder, "scopes": body.tokens.keys().collect::<Vec<_>>() });
+                    self.audit(clock(), "waits_for_outer_lock", body.entry.as_str(), detail).await?;
+                }
+                Err(NotClaimed::Waiting)
+            }
+        }
+    }
+
+    /// The outer lock is gone, so no claim leaves from here. Whether an earlier copy of this one was taken, the ledger says.
+    async fn without_lock(&mut self, entry: &EntryId, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<(), NotClaimed> {
+        if !self.sent.contains_key(entry) {
+            // Nothing left yet: the next step takes the lock anew, and reads the target anew.
+            self.locks.release(entry).await;
+            self.ports.journal.forget(entry).await?;
+            return Err(NotClaimed::Waiting);
+        }
+        let ledger = self.ports.coordinator.entries(0).await.map_err(NotClaimed::Later)?;
+        let state = ledger.iter().find(|e| e.id == *entry).map(|e| e.state);
+        if state == Some(EntryState::Permitted) {
+            // A copy may still be on its way.
+            return Err(NotClaimed::Waiting);
+        }
+        let detail = serde_json::json!({ "why": "the outer lock was lost before the claim was answered", "state": state });
+        self.audit(clock(), "outer_lock_lost", entry.as_str(), detail).await?;
+        match (self.sent.remove(entry), state) {
+            // Claimed, and nothing was written under it: that can be proven.
+            (Some(sent), Some(EntryState::Claimed)) => self.unproven.push(sent.journal),
+            _ => self.ports.journal.forget(entry).await?,
+        }
+        Ok(())
+    }
+
+    /// Reads the target, and puts it and the permit on record: all that comes between the checks and the claim.
     async fn ready(&self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
-        self.check(permit).await?;
         let body = &permit.body;
         let token = body.tokens.values().copied().max().ok_or_else(|| NotClaimed::Void("the permit carries no token".into()))?;
         let before = self.ports.executor.prepare(&body.work).await?;
         if before.token.is_some_and(|seen| seen > token) {
             return Err(NotClaimed::Void(format!("the target carries token {:?}, the permit only {token}", before.token)));
         }
-        let detail = serde_json::json!({ "digest": body.digest, "work": body.work, "token": token, "before": before.object, "version": before.resource_version });
+        let mut detail = serde_json::json!({ "digest": body.digest, "work": body.work, "token": token, "before": before.object, "version": before.resource_version });
+        if let Some(outer) = self.locks.record(&body.entry) {
+            detail["outer_lock"] = outer;
+        }
         let before_digest = before.digest();
         let journal = JournalEntry {
             entry: body.entry.clone(),
@@ -313,8 +399,11 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal> Actuator<C
     ) -> PortResult<()> {
         let SentClaim { mut journal, sent_at, .. } = sent;
         let left_ms = self.settings.deadline_ms - clock().since_ms(sent_at);
+        let locked_ms = i64::try_from(self.locks.remaining_ms(&journal.entry)).unwrap_or(i64::MAX);
         let done = if left_ms < self.settings.write_timeout_ms {
             Err(PortError::Timeout { what: "the claim took so long that no write may be started".into() })
+        } else if locked_ms < self.settings.write_timeout_ms {
+            Err(PortError::Timeout { what: "the outer lock may end before a write would: none may be started".into() })
         } else {
             self.ports.executor.execute(claimed, &journal.before, claimed.claimed_at()).await
         };

@@ -2,6 +2,8 @@
 
 mod audit;
 mod bus;
+mod lock;
 
 pub use audit::InMemoryAuditLog;
 pub use bus::InMemoryBus;
+pub use lock::{InMemoryLockServer, InMemoryOuterLock};

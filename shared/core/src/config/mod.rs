@@ -1,11 +1,13 @@
 //! The configuration: one typed tree. The reference's keys under their names, picket's own beside them, unknown keys refused.
 
 mod duration;
+mod locks;
 mod mesh;
 mod timing;
 mod validate;
 
 pub use duration::Span;
+pub use locks::{DistributedLocks, EtcdServers, LockProvider, RedisServer, ServerAccess};
 pub use mesh::{Cluster, Mesh};
 pub use timing::Timing;
 pub use validate::Problem;
@@ -245,28 +247,6 @@ section! {
         /// Severities that always need a person; must hold 1 and 2 (I7).
         approval_required_for_severity: Vec<u8> = vec![1, 2],
     }
-}
-
-section! {
-    /// Locks beside the ledger's leases.
-    DistributedLocks {
-        /// `raft` (the ledger's own), or `etcd` or `redis` as an outer lock as well.
-        provider: LockProvider = LockProvider::Raft,
-        /// Lifetime of a lease, 1 to 3600 s.
-        ttl_seconds: u32 = 60,
-    }
-}
-
-/// Who holds locks beside the ledger.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LockProvider {
-    /// The ledger alone.
-    Raft,
-    /// etcd as well.
-    Etcd,
-    /// Redis as well.
-    Redis,
 }
 
 section! {

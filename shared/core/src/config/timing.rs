@@ -69,8 +69,9 @@ impl Timing {
         (room / (1.0 + rho)).floor() as i64
     }
 
-    /// Checks what must hold between the times; `lease_ttl_ms` comes from `distributed_locks.ttl_seconds`.
-    pub(super) fn check(&self, lease_ttl_ms: i64, problems: &mut Vec<Problem>) {
+    /// Checks what must hold between the times; `lease_ttl_ms` comes from `distributed_locks.ttl_seconds`, `outer_lock_ms` is what taking an
+    /// outer lock may take (0 without one).
+    pub(super) fn check(&self, lease_ttl_ms: i64, outer_lock_ms: i64, problems: &mut Vec<Problem>) {
         let mut must = |holds: bool, key: &str, rule: String| {
             if !holds {
                 problems.push(Problem::new(&format!("timing.{key}"), rule));
@@ -95,11 +96,11 @@ impl Timing {
             "permit_ttl",
             format!("the lease TTL of {lease_ttl_ms} ms is below permit_ttl + claim timeout + clock jump = {lease_min} ms"),
         );
-        let claim_path = self.message_delay.ms() * 2 + self.write_timeout.ms() + self.election.ms() + claim_timeout;
+        let claim_path = self.message_delay.ms() * 2 + self.write_timeout.ms() + outer_lock_ms + self.election.ms() + claim_timeout;
         must(
             self.permit_ttl.ms() >= claim_path,
             "permit_ttl",
-            format!("{} is shorter than watch, audit, election and claim together ({claim_path} ms)", self.permit_ttl),
+            format!("{} is shorter than watch, audit, outer lock, election and claim together ({claim_path} ms)", self.permit_ttl),
         );
         let evidence_min = self.refresh_ttl.ms() + self.permit_ttl.ms() + claim_timeout + self.clock_jump.ms();
         must(

@@ -104,22 +104,22 @@ impl Config {
             "must hold 1 and 2: these never go without a person (I7)",
         );
         must(approval.iter().all(|s| (1..=4).contains(s)), "orchestration.chatops.approval_required_for_severity", "severities are 1 to 4");
-        let ttl_s = self.orchestration.distributed_locks.ttl_seconds;
-        must((1..=3600).contains(&ttl_s), "orchestration.distributed_locks.ttl_seconds", "must be between 1 and 3600");
         must((1024..=256 << 20).contains(&self.gateway.body_max_bytes), "gateway.body_max_bytes", "must be between 1 KiB and 256 MiB");
         must((1..=1_000_000).contains(&self.gateway.buffer_batches_max), "gateway.buffer_batches_max", "must be between 1 and 1000000");
         let names: std::collections::BTreeSet<_> = self.mesh.clusters.iter().map(|c| c.name.as_str()).collect();
         must(names.len() == self.mesh.clusters.len() && !names.contains(""), "mesh.clusters", "every cluster needs a name of its own");
         must(matches!(self.mesh.coordinators.len(), 1 | 3 | 5), "mesh.coordinators", "must be 3 or 5 nodes (1 for a try-out)");
         must((1000..=300_000).contains(&self.mesh.look_interval.ms()), "mesh.look_interval", "must be between 1s and 5m");
-        self.timing.check(i64::from(ttl_s) * 1000, &mut found);
+        let locks = &self.orchestration.distributed_locks;
+        locks.check(&mut found);
+        self.timing.check(i64::from(locks.ttl_seconds) * 1000, locks.outer_call_ms(), &mut found);
         found
     }
 
     /// Settings that are understood but whose provider is not built yet: refused by name where a role would need it.
     #[must_use]
     pub fn not_built(&self) -> Vec<Problem> {
-        use super::{Compression, GitOps, LockProvider, ReasonerProvider, VectorDb};
+        use super::{Compression, GitOps, ReasonerProvider, VectorDb};
         let mut found = Vec::new();
         let mut refuse = |unbuilt: bool, key: &str, instead: &str| {
             if unbuilt {
@@ -140,11 +140,6 @@ impl Config {
         refuse(self.diagnostics.rag.context_compression != Compression::None, "diagnostics.rag.context_compression", "use `none`");
         refuse(self.safety.remediation.gitops_fallback != GitOps::None, "safety.remediation.gitops_fallback", "use `none`");
         refuse(
-            self.orchestration.distributed_locks.provider != LockProvider::Raft,
-            "orchestration.distributed_locks.provider",
-            "use `raft`, the ledger's own leases",
-        );
-        refuse(
             !self.orchestration.chatops.slack_webhook.is_empty(),
             "orchestration.chatops.slack_webhook",
             "leave it out: approvals are on the dashboard and the command line",
@@ -156,7 +151,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Span;
+    use crate::config::{LockProvider, Span};
 
     fn keys(config: &Config) -> Vec<String> {
         config.problems().into_iter().map(|p| p.key).collect()
@@ -192,5 +187,10 @@ mod tests {
         config = Config::default();
         config.orchestration.distributed_locks.ttl_seconds = 10;
         assert_eq!(keys(&config), ["timing.permit_ttl"]);
+        config = Config::default();
+        config.timing.permit_ttl = Span::from_s(10);
+        assert_eq!(keys(&config), Vec::<String>::new(), "enough without an outer lock");
+        config.orchestration.distributed_locks.provider = LockProvider::Etcd;
+        assert_eq!(keys(&config), ["timing.permit_ttl"], "taking an outer lock takes of a permit's time");
     }
 }

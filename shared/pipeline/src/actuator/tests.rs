@@ -1,0 +1,477 @@
+//! The actuator under an outer lock: a scripted coordinator and target, the lock in memory, a journal on disk.
+
+use super::{Actuator, ActuatorPorts, ActuatorSettings, OuterLocking};
+use ed25519_dalek::SigningKey;
+use picket_adapters::in_memory::{InMemoryAuditLog, InMemoryLockServer, InMemoryOuterLock};
+use picket_adapters::journal::FileJournal;
+use picket_core::action::{Action, Remediation};
+use picket_core::claim::{ClaimBody, ClaimConfirmation, ClaimedAction};
+use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerChange, LedgerEntry, StopView, WatchPage};
+use picket_core::ids::{AgentKind, EntryId, RequestId, ServiceId};
+use picket_core::ledger::EntryState;
+use picket_core::limits::{LimitRule, Violation};
+use picket_core::outcome::{ObjectRef, Receipt, Report};
+use picket_core::permit::{Permit, PermitBody};
+use picket_core::ports::{AuditLog as _, Before, Coordinator, OuterLock as _, PortError, PortResult, Proof, RemediationExecutor};
+use picket_core::proposal::{Proposal, Work};
+use picket_core::scope::{FencingToken, Scope};
+use picket_core::severity::Severity;
+use picket_core::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+const TTL_MS: u64 = 30_000;
+const WRITE_MS: i64 = 3000;
+
+fn work() -> Work {
+    Work::Do { action: Action { service: ServiceId::new("east", "shop", "cart"), remediation: Remediation::RolloutRestart } }
+}
+
+fn scope() -> Scope {
+    Scope::Namespace("east".into(), "shop".into())
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn permit(entry: &str, namespace: &str) -> Permit {
+    let body = PermitBody {
+        entry: entry.into(),
+        cluster: "east".into(),
+        work: work(),
+        digest: work().digest(),
+        tokens: BTreeMap::from([(Scope::Namespace("east".into(), namespace.to_owned()), FencingToken(3))]),
+        reserved_pods: 1,
+        issued_at: Timestamp(0),
+        expires_at: Timestamp(20_000_000),
+        stop_epoch: 0,
+        restore_epoch: 0,
+        demonstration: false,
+    };
+    Permit::sign(body, &key())
+}
+
+fn proposal() -> Proposal {
+    Proposal {
+        id: "p".into(),
+        agent: AgentKind::Sre,
+        incident: "i".into(),
+        cause: picket_core::cause::Cause::MemoryLeak,
+        severity: Severity::Three,
+        confidence: 0.9,
+        services_degraded: 1,
+        symptoms: Vec::new(),
+        action: work().action().clone(),
+        evidence_echo: Timestamp(0),
+        replay: false,
+        monthly_saving_usd: None,
+        sentence: String::new(),
+    }
+}
+
+/// What becomes of a claim.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+enum Claims {
+    #[default]
+    Confirmed,
+    Refused,
+    /// The answer is lost; the claim was committed or not.
+    Unanswered {
+        committed: bool,
+    },
+}
+
+#[derive(Default)]
+struct Ledger {
+    entries: BTreeMap<EntryId, (Permit, EntryState)>,
+    changes: Vec<(EntryId, EntryState)>,
+    claims: Claims,
+    epochs: u64,
+}
+
+impl Ledger {
+    fn set(&mut self, id: &EntryId, state: EntryState) {
+        self.entries.get_mut(id).expect("a known entry").1 = state;
+        self.changes.push((id.clone(), state));
+    }
+
+    fn entry(&self, id: &EntryId, state: EntryState) -> LedgerEntry {
+        let body = &self.entries[id].0.body;
+        LedgerEntry {
+            id: id.clone(),
+            state,
+            parent: None,
+            child: None,
+            work: body.work.clone(),
+            digest: body.digest.clone(),
+            proposal: proposal(),
+            severity: Severity::Three,
+            cost_pods: 1,
+            violations: Vec::new(),
+            approved_by: None,
+            tokens: body.tokens.clone(),
+            actuator_epoch: None,
+            claim: None,
+            report: None,
+            outcome: None,
+            paging: false,
+            history: Vec::new(),
+            deadline: None,
+        }
+    }
+}
+
+/// Coordinator, target and lock server, and the order in which they were asked.
+#[derive(Clone)]
+struct World {
+    ledger: Arc<Mutex<Ledger>>,
+    told: Arc<Mutex<Vec<String>>>,
+    now_ms: Arc<AtomicU64>,
+    locks: InMemoryLockServer,
+    audit: InMemoryAuditLog,
+    journal: Arc<tempfile::TempDir>,
+}
+
+impl World {
+    fn new() -> Self {
+        let now_ms = Arc::new(AtomicU64::new(1_000_000));
+        let read = Arc::clone(&now_ms);
+        Self {
+            ledger: Arc::default(),
+            told: Arc::default(),
+            locks: InMemoryLockServer::new(Arc::new(move || read.load(Ordering::SeqCst))),
+            now_ms,
+            audit: InMemoryAuditLog::default(),
+            journal: Arc::new(tempfile::tempdir().unwrap()),
+        }
+    }
+
+    fn permit(&self, entry: &str, namespace: &str) {
+        let mut ledger = self.ledger.lock().unwrap();
+        ledger.entries.insert(entry.into(), (permit(entry, namespace), EntryState::Permitted));
+        ledger.changes.push((entry.into(), EntryState::Permitted));
+    }
+
+    fn set(&self, entry: &str, state: EntryState) {
+        self.ledger.lock().unwrap().set(&entry.into(), state);
+    }
+
+    fn claims(&self, claims: Claims) {
+        self.ledger.lock().unwrap().claims = claims;
+    }
+
+    fn state(&self, entry: &str) -> EntryState {
+        self.ledger.lock().unwrap().entries[&EntryId::from(entry)].1
+    }
+
+    fn tell(&self, what: &str) {
+        let holder =
+            self.locks.holder(&scope()).map_or("unlocked", |holder| if holder.starts_with("picket/") { "locked" } else { "foreign" });
+        self.told.lock().unwrap().push(format!("{what}, {holder}"));
+    }
+
+    /// What happened since it was last asked.
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    fn pass_ms(&self, ms: u64) {
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn actuator(&self) -> Actuator<Self, Self, InMemoryAuditLog, FileJournal, InMemoryOuterLock> {
+        let settings = ActuatorSettings {
+            cluster: "east".into(),
+            key: key().verifying_key(),
+            deadline_ms: 25_000,
+            write_timeout_ms: WRITE_MS,
+            demonstration: false,
+        };
+        let journal = FileJournal::open(self.journal.path()).unwrap();
+        let ports = ActuatorPorts { coordinator: self.clone(), executor: self.clone(), audit: self.audit.clone(), journal };
+        Actuator::new(settings, ports, Some(OuterLocking { lock: self.locks.client(), ttl_ms: TTL_MS }))
+    }
+
+    async fn step(&self, actuator: &mut Actuator<Self, Self, InMemoryAuditLog, FileJournal, InMemoryOuterLock>) -> PortResult<()> {
+        let now_ms = Arc::clone(&self.now_ms);
+        actuator.step(&move || Timestamp(now_ms.load(Ordering::SeqCst).cast_signed()), 0).await
+    }
+
+    async fn audited(&self, kind: &str) -> usize {
+        self.audit.read(1, 1000).await.unwrap().iter().filter(|record| record.entry.kind == kind).count()
+    }
+}
+
+impl Coordinator for World {
+    async fn submit(&self, _request_id: RequestId, command: Command) -> PortResult<Answer> {
+        match &command {
+            Command::Register => {}
+            Command::Claim { .. } => self.tell("claim"),
+            Command::Report { .. } => self.tell("report"),
+            other => panic!("an actuator does not say {other:?}"),
+        }
+        let mut ledger = self.ledger.lock().unwrap();
+        match command {
+            Command::Claim { claim } => {
+                if ledger.claims == Claims::Refused {
+                    return Ok(Answer::Refused { violations: vec![Violation::new(LimitRule::Cooldown, None, "too soon")] });
+                }
+                if ledger.claims != (Claims::Unanswered { committed: false }) {
+                    ledger.set(&claim.entry, EntryState::Claimed);
+                }
+                if ledger.claims != Claims::Confirmed {
+                    return Err(PortError::Timeout { what: "claim".into() });
+                }
+                let body = ClaimBody {
+                    entry: claim.entry,
+                    digest: claim.digest,
+                    actuator_epoch: claim.actuator_epoch,
+                    claimed_at: Timestamp(0),
+                    act_deadline: Timestamp(30_000),
+                    token: FencingToken(3),
+                };
+                Ok(Answer::Claimed { confirmation: ClaimConfirmation::sign(body, &key()) })
+            }
+            Command::Report { entry, report, .. } => {
+                let state = match report {
+                    Report::Applied { .. } => EntryState::Observing,
+                    Report::NoEffect { .. } => EntryState::Failed,
+                    Report::CannotTell { .. } => EntryState::Indeterminate,
+                };
+                ledger.set(&entry, state);
+                Ok(Answer::Done)
+            }
+            _ => {
+                ledger.epochs += 1;
+                Ok(Answer::Epoch { epoch: ledger.epochs })
+            }
+        }
+    }
+
+    async fn status(&self) -> PortResult<CoordinatorStatus> {
+        Ok(CoordinatorStatus {
+            now: Timestamp(self.now_ms.load(Ordering::SeqCst).cast_signed()),
+            revision: 0,
+            leader: Some(1),
+            restore_epoch: 0,
+            demonstration: false,
+            stop: StopView::default(),
+            phases: BTreeMap::new(),
+            leases: Vec::new(),
+            violations: BTreeMap::new(),
+            facts_age_ms: BTreeMap::new(),
+        })
+    }
+
+    async fn entries(&self, _settled_max: usize) -> PortResult<Vec<LedgerEntry>> {
+        let ledger = self.ledger.lock().unwrap();
+        Ok(ledger.entries.iter().filter(|(_, (_, state))| !state.is_terminal()).map(|(id, (_, state))| ledger.entry(id, *state)).collect())
+    }
+
+    async fn watch(&self, revision: u64, _wait_ms: u64) -> PortResult<WatchPage> {
+        let ledger = self.ledger.lock().unwrap();
+        let changes = ledger.changes.iter().zip(1_u64..).filter(|(_, at)| *at > revision);
+        let changes = changes.map(|((id, state), revision)| {
+            let permit = (*state == EntryState::Permitted).then(|| ledger.entries[id].0.clone());
+            LedgerChange { revision, entry: ledger.entry(id, *state), permit }
+        });
+        Ok(WatchPage { changes: changes.collect(), revision: ledger.changes.len() as u64, compacted: false })
+    }
+}
+
+impl RemediationExecutor for World {
+    async fn prepare(&self, _work: &Work) -> PortResult<Before> {
+        self.tell("read");
+        Ok(Before { object: ObjectRef::default(), resource_version: "7".into(), token: None, content: serde_json::Value::Null })
+    }
+
+    async fn execute(&self, _claimed: &ClaimedAction, _before: &Before, _now: Timestamp) -> PortResult<Receipt> {
+        self.tell("write");
+        Ok(Receipt::default())
+    }
+
+    async fn prove(&self, _: &EntryId, _: FencingToken, _: &Work, _: &Before, _: Timestamp) -> PortResult<Proof> {
+        self.tell("prove");
+        Ok(Proof::Absence)
+    }
+}
+
+async fn foreign(world: &World, name: &str) -> InMemoryOuterLock {
+    let lock = world.locks.client();
+    let scope = Scope::Namespace("east".into(), name.into());
+    lock.acquire(&scope, "deploy-17", 1_000_000).await.unwrap().expect("free");
+    lock
+}
+
+#[tokio::test]
+async fn the_lock_is_taken_before_the_claim_and_given_back_when_it_is_resolved() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["read, locked", "claim, locked", "write, locked", "report, locked"]);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.locks.holder(&scope()), None, "the ledger says that the claim is resolved");
+    let intent = world.audit.read(1, 1).await.unwrap().remove(0).entry;
+    assert_eq!(intent.detail["outer_lock"]["fences"]["ns:east/shop"], 1, "{intent:?}");
+}
+
+#[tokio::test]
+async fn without_the_lock_nothing_is_claimed_and_no_other_permit_is_held_up() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    let lock = foreign(&world, "shop").await;
+    world.permit("act-1", "shop");
+    world.permit("act-2", "pay");
+    for _ in 0..3 {
+        world.step(&mut actuator).await.unwrap();
+    }
+    assert_eq!(world.told(), ["read, foreign", "claim, foreign", "write, foreign", "report, foreign"], "act-2 went on alone");
+    assert_eq!((world.state("act-1"), world.state("act-2")), (EntryState::Permitted, EntryState::Observing));
+    assert_eq!(world.audited("waits_for_outer_lock").await, 1, "said once, not at every step");
+    lock.release(&scope(), "deploy-17").await.unwrap();
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["read, locked", "claim, locked", "write, locked", "report, locked"]);
+}
+
+#[tokio::test]
+async fn a_permit_that_ends_while_it_waits_is_dropped() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    let lock = foreign(&world, "shop").await;
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap();
+    world.set("act-1", EntryState::Expired);
+    world.step(&mut actuator).await.unwrap();
+    lock.release(&scope(), "deploy-17").await.unwrap();
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), Vec::<String>::new());
+    assert_eq!(world.locks.holder(&scope()), None);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_blocks_the_claim_until_it_does() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.locks.set_stopped(true);
+    world.permit("act-1", "shop");
+    world.permit("act-2", "pay");
+    assert!(matches!(world.step(&mut actuator).await, Err(PortError::Unavailable { .. })));
+    assert_eq!(world.told(), Vec::<String>::new());
+    world.locks.set_stopped(false);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!([world.state("act-1"), world.state("act-2")], [EntryState::Observing; 2], "a failed step forgets no permit");
+}
+
+#[tokio::test]
+async fn a_refused_claim_gives_the_lock_back() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.claims(Claims::Refused);
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["read, locked", "claim, locked"]);
+    assert_eq!(world.locks.holder(&scope()), None);
+}
+
+#[tokio::test]
+async fn an_unanswered_claim_goes_out_again_only_under_the_lock_that_it_was_made_under() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.claims(Claims::Unanswered { committed: false });
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap_err();
+    world.pass_ms(TTL_MS * 2 / 3);
+    world.step(&mut actuator).await.unwrap_err();
+    assert_eq!(world.told(), ["read, locked", "claim, locked", "claim, locked"]);
+    world.pass_ms(TTL_MS * 2 / 3);
+    world.step(&mut actuator).await.unwrap_err();
+    assert_eq!(world.told(), ["claim, locked"], "the steps renew it");
+    world.locks.revoke(&scope());
+    let _lock = foreign(&world, "shop").await;
+    world.pass_ms(TTL_MS * 2 / 3);
+    for _ in 0..3 {
+        world.step(&mut actuator).await.unwrap();
+    }
+    assert_eq!(world.told(), Vec::<String>::new(), "losing it blocks the claim");
+    world.claims(Claims::Confirmed);
+    world.set("act-1", EntryState::Expired);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), Vec::<String>::new());
+    assert_eq!(world.audited("outer_lock_lost").await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_was_taken_while_the_lock_was_lost_is_proven_and_never_written() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.claims(Claims::Unanswered { committed: true });
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap_err();
+    world.told();
+    world.locks.revoke(&scope());
+    world.pass_ms(TTL_MS * 2 / 3);
+    world.claims(Claims::Confirmed);
+    world.step(&mut actuator).await.unwrap();
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["prove, unlocked", "report, unlocked"]);
+    assert_eq!(world.state("act-1"), EntryState::Failed);
+}
+
+#[tokio::test]
+async fn no_write_is_started_that_the_lock_may_not_outlast() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.claims(Claims::Unanswered { committed: true });
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap_err();
+    world.told();
+    // The server is silent, so nothing prolongs; the claim's answer comes when less than a write's timeout is left.
+    world.locks.set_stopped(true);
+    world.pass_ms(TTL_MS - WRITE_MS.unsigned_abs() + 1);
+    world.claims(Claims::Confirmed);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["claim, locked", "prove, locked", "report, locked"]);
+}
+
+#[tokio::test]
+async fn an_indeterminate_claim_keeps_its_lock_until_a_person_resolves_it() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap();
+    // What a person sees may still change: the ledger alone says when it is over.
+    world.ledger.lock().unwrap().changes.pop();
+    world.set("act-1", EntryState::Indeterminate);
+    for _ in 0..4 {
+        world.pass_ms(TTL_MS * 2 / 3);
+        world.step(&mut actuator).await.unwrap();
+        assert!(world.locks.holder(&scope()).is_some());
+    }
+    world.set("act-1", EntryState::Settled);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.locks.holder(&scope()), None);
+}
+
+#[tokio::test]
+async fn after_a_crash_the_claim_is_proven_and_the_old_lock_ends_by_its_ttl() {
+    let world = World::new();
+    let mut actuator = world.actuator();
+    world.claims(Claims::Unanswered { committed: true });
+    world.permit("act-1", "shop");
+    world.step(&mut actuator).await.unwrap_err();
+    drop(actuator);
+    world.told();
+    world.claims(Claims::Confirmed);
+    let mut actuator = world.actuator();
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["prove, locked", "report, locked"], "proving needs no lock: it writes nothing but the fence");
+    world.permit("act-2", "shop");
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), Vec::<String>::new(), "the dead life's lock excludes the new one as it does anybody");
+    world.pass_ms(TTL_MS);
+    world.step(&mut actuator).await.unwrap();
+    assert_eq!(world.told(), ["read, locked", "claim, locked", "write, locked", "report, locked"]);
+}
