@@ -32,6 +32,24 @@ pub const SUCCESSION: Setup = Setup {
     ..Setup::BLANK
 };
 
+/// Two agents want the same target; claims run over their deadline, and nobody resolves.
+pub const DEADLINES: Setup = Setup {
+    name: "deadlines",
+    acts: SAME_TARGET,
+    bounds: Bounds { crashes: 1, registrations: 1, deadlines: true, ..NONE },
+    witnesses: &[Witness::TwoClaims, Witness::ProvenAbsent, Witness::Indeterminate],
+    ..Setup::BLANK
+};
+
+/// An actuator comes back with a claim in its journal that was never granted, while another's of the same entry was.
+pub const OLD_JOURNAL: Setup = Setup {
+    name: "old journal",
+    acts: SAME_TARGET,
+    bounds: Bounds { registrations: 2, foreign_writes: 1, resolves: 1, ..NONE },
+    witnesses: &[Witness::TwoClaims, Witness::Indeterminate, Witness::TakenOver],
+    ..Setup::BLANK
+};
+
 /// The same on a target that somebody else writes, and where leases run out.
 pub const LEASES: Setup = Setup {
     name: "leases",
@@ -74,6 +92,14 @@ pub const STOP_UNDO: Setup = Setup {
     name: "stop and undo",
     bounds: Bounds { stops: 1, releases: 1, grades: true, regressions: true, undos: 1, ..NONE },
     witnesses: &[Witness::RolledBack, Witness::UndoFailed],
+    ..Setup::BLANK
+};
+
+/// STOP while writes are on their way and a person resolves what is not known.
+pub const STOP_LATE: Setup = Setup {
+    name: "stop and late writes",
+    bounds: Bounds { stops: 1, deadlines: true, resolves: 1, crashes: 1, registrations: 1, ..NONE },
+    witnesses: &[Witness::Applied, Witness::ProvenAbsent],
     ..Setup::BLANK
 };
 
@@ -128,7 +154,7 @@ pub const COOLDOWN: Setup = Setup {
 /// A graver act waits for the scope.
 pub const PREEMPTION: Setup = Setup {
     name: "preemption",
-    acts: &[Act::PLAIN, Act { agent: 1, group: 1, priority: 0, ..Act::PLAIN }],
+    acts: &[Act::PLAIN, Act { agent: 1, group: 1, priority: 0, writes: &[1], ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, crashes: 1, expiry: true, ..NONE },
     witnesses: &[Witness::Preempted, Witness::TwoClaims],
     ..Setup::BLANK
@@ -184,11 +210,20 @@ pub const RESTORE: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// The same where the act was resolved before the restore, and its cooldown runs.
-pub const RESTORE_COOLDOWN: Setup = Setup {
-    name: "restore and cooldown",
+/// The same where a person waives a lost journal; the act may have been resolved before the restore, so its cooldown runs.
+pub const RESTORE_WAIVED: Setup = Setup {
+    name: "restore, journals waived",
     acts: ACROSS_LIVES,
-    bounds: Bounds { restores: 1, releases: 1, promotions: 1, registrations: 1, cooldowns: true, grades: true, ..NONE },
+    bounds: Bounds {
+        restores: 1,
+        waivers: true,
+        releases: 1,
+        promotions: 1,
+        registrations: 1,
+        cooldowns: true,
+        grades: true,
+        ..NONE
+    },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
     ..Setup::BLANK
 };
@@ -198,10 +233,13 @@ pub const ALL: &[Setup] = &[
     PROOF,
     GENERATION,
     SUCCESSION,
+    DEADLINES,
+    OLD_JOURNAL,
     LEASES,
     UNDO,
     STOP,
     STOP_UNDO,
+    STOP_LATE,
     SEVERITY,
     FACTS,
     BUDGET,
@@ -213,5 +251,5 @@ pub const ALL: &[Setup] = &[
     TWO_TARGETS,
     OBSERVERS,
     RESTORE,
-    RESTORE_COOLDOWN,
+    RESTORE_WAIVED,
 ];

@@ -58,7 +58,7 @@ impl Invariant {
             Self::I9 => "an entry is claimed once, with a permit of the current stop and restore epoch, while STOP is not set",
             Self::I10 => "what settles was graded by the observer in office; a regression is undone or pages; an undo that failed pages",
             Self::I11 => "no claim on evidence or facts that were read longer ago than their time to live",
-            Self::Stop => "only a release that was meant for this STOP lifts it; nothing is begun on a consent from before it",
+            Self::Stop => "only a release meant for this STOP lifts it; nothing begins on a consent from before it; nothing lands once it is shown as done",
             Self::Undo => "an undo overwrites only what its parent wrote",
         }
     }

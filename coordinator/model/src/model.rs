@@ -193,6 +193,9 @@ impl Setup {
         }
         if s.coordinator.gates.is_some() {
             steps.extend([Step::RestoreFence(0), Step::RestoreFence(1), Step::Upload(0), Step::Upload(1), Step::Wait]);
+            if self.bounds.waivers {
+                steps.extend([Step::Waive(0), Step::Waive(1)]);
+            }
         }
     }
 
@@ -274,6 +277,7 @@ impl Setup {
             }
             Step::RestoreFence(sink) => restore::fence(self, s, sink as usize),
             Step::Upload(actuator) => restore::upload(self, s, actuator as usize),
+            Step::Waive(actuator) => restore::waive(self, s, actuator as usize),
             Step::Wait => restore::wait(s),
             _ => false,
         }

@@ -31,8 +31,12 @@ pub enum Rule {
     M12,
     /// Ids, tokens and epochs carry the restore epoch; reports and verdicts of an old epoch are only audited.
     M13Epochs,
-    /// After a restore nothing is claimed until sinks are fenced, journals uploaded, the wait is over, and a person released.
-    M13Gates,
+    /// After a restore nothing begins until every sink's fence is confirmed at the new epoch.
+    M13Fences,
+    /// … every actuator's journal was uploaded.
+    M13Journals,
+    /// … the longest cooldown and `act_deadline` have passed.
+    M13Wait,
     /// Any end of an undo but "applied" makes its parent UndoFailed, which pages.
     M14End,
     /// An undo inherits its parent's reservation.
@@ -51,6 +55,8 @@ pub enum Rule {
     ProveGranted,
     /// An undo whose parent has let its reservation go asks for it anew.
     UndoAsksAnew,
+    /// … on facts read after the last release, as a claim does (docs/decisions/0008).
+    UndoAsksFresh,
     /// A release names the stop epoch that it lifts (docs/decisions/0004).
     ReleaseNamesStop,
     /// The absence of a later write is proven on the version that the write before it left (docs/decisions/0005).
@@ -63,7 +69,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every switch.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::M1,
         Self::M2,
         Self::M3,
@@ -78,7 +84,9 @@ impl Rule {
         Self::M11,
         Self::M12,
         Self::M13Epochs,
-        Self::M13Gates,
+        Self::M13Fences,
+        Self::M13Journals,
+        Self::M13Wait,
         Self::M14End,
         Self::M14Budget,
         Self::SinkToken,
@@ -88,6 +96,7 @@ impl Rule {
         Self::PreemptPermitted,
         Self::ProveGranted,
         Self::UndoAsksAnew,
+        Self::UndoAsksFresh,
         Self::ReleaseNamesStop,
         Self::LaterWriteFence,
         Self::JournalKept,

@@ -107,6 +107,8 @@ pub struct Bounds {
     pub cooldowns: bool,
     /// Restores from a backup (one backup, one restore).
     pub restores: u8,
+    /// Journals may be lost; a person waives them.
+    pub waivers: bool,
     /// Leases that other automation takes.
     pub other_leases: u8,
     /// Leases run out.
@@ -167,6 +169,7 @@ impl Setup {
             heals: false,
             cooldowns: false,
             restores: 0,
+            waivers: false,
             other_leases: 0,
             lease_expiry: false,
             generation: false,

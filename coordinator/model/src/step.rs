@@ -87,6 +87,8 @@ pub enum Step {
     RestoreFence(u8),
     /// An actuator's journal is uploaded.
     Upload(u8),
+    /// An actuator's journal is lost, and waived.
+    Waive(u8),
     /// The longest cooldown and `act_deadline` pass.
     Wait,
 }

@@ -3,6 +3,7 @@
 use super::{Job, Stage};
 use crate::coordinator::entries::may_take_effect;
 use crate::coordinator::limits::judge_disruption;
+use crate::coordinator::stop::is_shown_stopped;
 use crate::coordinator::{Entry, Holder};
 use crate::id::Id;
 use crate::invariant::Invariant;
@@ -82,8 +83,8 @@ fn land(setup: &Setup, s: &mut State, write: &Travelling) {
     let accepted = &mut s.truth.accepted[write.sink as usize];
     *accepted = (*accepted).max(write.token);
     s.truth.landed[write.id.life as usize][write.id.slot as usize] |= 1 << write.write;
-    if !is_undo(write.id.slot) && setup.act(write.id.slot).cost > 0 {
-        s.truth.down |= 1 << write.id.slot;
+    if setup.act(write.id.slot).cost > 0 {
+        s.truth.down |= 1 << (write.id.slot as usize % ACTS);
         judge_disruption(setup, s);
     }
 }
@@ -96,6 +97,7 @@ fn judge(setup: &Setup, s: &mut State, write: &Travelling) {
     let forgotten = s.coordinator.gates.is_none() && entry.is_none_or(|e| e.claim.is_none());
     s.broken.note(Invariant::I6, forgotten);
     s.broken.note(Invariant::I1, passed_on(setup, s, write.id.slot));
+    s.broken.note(Invariant::Stop, is_shown_stopped(setup, s));
     if is_undo(write.id.slot) {
         let parent = parent_of(write.id.slot);
         let target = s.sinks[write.sink as usize];

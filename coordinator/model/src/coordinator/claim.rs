@@ -36,14 +36,12 @@ fn holds_scopes(setup: &Setup, s: &State, slot: u8) -> bool {
 fn allows(setup: &Setup, s: &State, entry: &Entry) -> bool {
     let (slot, rules) = (entry.id.slot, setup.rules);
     let stop = !is_latched(setup, s) && (!rules.has(Rule::M7) || entry.stop_epoch == s.coordinator.stop_epoch);
-    let gates = !rules.has(Rule::M13Gates) || s.coordinator.gates.is_none();
     let grave = if rules.has(Rule::M6) { is_grave(s, slot) } else { entry.grave_at_permit };
     let consent = is_undo(slot)
         || (s.coordinator.phases[setup.act(slot).agent as usize] > Phase::Observe
             && (!needs_approval(setup, s, slot, grave) || is_approved(setup, s, entry)));
     let young = is_undo(slot) || s.coordinator.clock - entry.evidence <= TTL;
-    stop && gates
-        && consent
+    stop && consent
         && young
         && holds_scopes(setup, s, slot)
         && facts_allow(setup, s, slot)

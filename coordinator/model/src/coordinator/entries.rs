@@ -50,8 +50,14 @@ fn keeps_scopes(setup: &Setup, entry: &Entry) -> bool {
     match entry.stand {
         Stand::Permitted | Stand::Claimed | Stand::Undoing | Stand::UndoFailed | Stand::Observing => true,
         Stand::Indeterminate if setup.rules.has(Rule::M12) => true,
-        _ => setup.rules.has(Rule::Succession) && entry.claim.is_some() && !entry.fenced,
+        _ => is_waiting_for_fence(setup, entry),
     }
+}
+
+/// Its writes may still land, whatever was said of it: nothing of it passes on until a fence is confirmed.
+#[must_use]
+pub const fn is_waiting_for_fence(setup: &Setup, entry: &Entry) -> bool {
+    setup.rules.has(Rule::Succession) && entry.claim.is_some() && !entry.fenced
 }
 
 /// Its pods are reserved, as the coordinator counts.
@@ -61,7 +67,7 @@ pub fn reserves(setup: &Setup, entry: &Entry) -> bool {
     if inherited && !setup.rules.has(Rule::M14Budget) {
         return false;
     }
-    entry.stand.reserves() || (setup.rules.has(Rule::Succession) && entry.claim.is_some() && !entry.fenced)
+    entry.stand.reserves() || is_waiting_for_fence(setup, entry)
 }
 
 /// Whether the scopes of `slot` are free, or held by `heir_of`, which hands them on.

@@ -58,8 +58,14 @@ pub fn facts_allow(setup: &Setup, s: &State, slot: u8) -> bool {
         return true;
     }
     let Some(facts) = s.coordinator.facts else { return false };
-    let read_after = is_undo(slot) || !setup.rules.has(Rule::M10) || facts.releases == s.coordinator.releases;
-    s.coordinator.clock - facts.echo <= TTL && read_after
+    s.coordinator.clock - facts.echo <= TTL && (is_undo(slot) || is_read_after_release(setup, s))
+}
+
+/// The newest facts were read after the last release of budget, or that is not asked.
+#[must_use]
+pub fn is_read_after_release(setup: &Setup, s: &State) -> bool {
+    let read_after = s.coordinator.facts.is_some_and(|f| f.releases == s.coordinator.releases);
+    setup.bounds.readings == 0 || !setup.rules.has(Rule::M10) || read_after
 }
 
 /// No other act of its group is unresolved or was resolved a short while ago.

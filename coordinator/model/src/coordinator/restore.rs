@@ -72,6 +72,14 @@ pub fn upload(setup: &Setup, s: &mut State, actuator: usize) -> bool {
     true
 }
 
+/// An actuator's disk is lost: a person waives its journal, and answers for what it would have said.
+pub fn waive(setup: &Setup, s: &mut State, actuator: usize) -> bool {
+    let Some(mut gates) = s.coordinator.gates.filter(|g| setup.bounds.waivers && !g.uploaded[actuator]) else { return false };
+    (gates.uploaded[actuator], gates.waived) = (true, true);
+    s.coordinator.gates = Some(gates);
+    true
+}
+
 /// The longest cooldown and `act_deadline` pass.
 pub fn wait(s: &mut State) -> bool {
     let Some(mut gates) = s.coordinator.gates.filter(|g| !g.waited) else { return false };

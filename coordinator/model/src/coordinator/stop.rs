@@ -1,6 +1,6 @@
 //! STOP is a latch.
 
-use super::entries::step;
+use super::entries::{is_waiting_for_fence, step};
 use crate::invariant::Invariant;
 use crate::ledger::Event;
 use crate::rules::Rule;
@@ -22,12 +22,12 @@ pub fn stop(setup: &Setup, s: &mut State) {
 /// A person's release arrives.
 pub fn release(setup: &Setup, s: &mut State, stop_epoch: u8) -> bool {
     let meant = stop_epoch == s.coordinator.stop_epoch;
-    let open = !setup.rules.has(Rule::M13Gates) || s.coordinator.gates.is_none_or(|g| g.are_open());
+    let open = s.coordinator.gates.is_none_or(|g| g.are_open(setup.rules));
     if !s.coordinator.stopped || !open || (setup.rules.has(Rule::ReleaseNamesStop) && !meant) {
         return false;
     }
     s.broken.note(Invariant::Stop, !meant);
-    if s.coordinator.gates.is_some() {
+    if s.coordinator.gates.is_some_and(|g| !g.waived) {
         judge_recovery(s);
     }
     s.coordinator.stopped = false;
@@ -45,4 +45,12 @@ fn judge_recovery(s: &mut State) {
             s.broken.note(Invariant::I10, landed && !known);
         }
     }
+}
+
+/// What the page shows under STOP: "stopped", and not "stopping" any more.
+#[must_use]
+pub fn is_shown_stopped(setup: &Setup, s: &State) -> bool {
+    s.coordinator.stopped
+        && s.coordinator.gates.is_none()
+        && s.coordinator.entries.iter().flatten().all(|e| !e.stand.is_unresolved() && !is_waiting_for_fence(setup, e))
 }

@@ -1,7 +1,7 @@
 //! Taking an act back: a child entry with its own permit, token and claim.
 
 use super::entries::{blank, find, permit, reserves, scopes_free, step};
-use super::limits::budget_allows;
+use super::limits::{budget_allows, is_read_after_release};
 use crate::id::Id;
 use crate::invariant::Invariant;
 use crate::ledger::{Event, Stand};
@@ -14,13 +14,18 @@ use crate::state::State;
 pub fn may_begin(setup: &Setup, s: &State, slot: u8) -> bool {
     let Some(entry) = s.coordinator.entries[slot as usize] else { return false };
     let landed = entry.landed != 0;
-    let reserved = reserves(setup, &entry) || !setup.rules.has(Rule::UndoAsksAnew) || budget_allows(setup, s, slot);
-    reserved
+    (reserves(setup, &entry) || may_reserve_anew(setup, s, slot))
         && !is_undo(slot)
         && setup.act(slot).reversible
         && landed
         && !s.coordinator.stopped
         && s.coordinator.entries[undo_of(slot) as usize].is_none()
+}
+
+/// Its parent has let its reservation go: the undo asks for it, as an act does.
+fn may_reserve_anew(setup: &Setup, s: &State, slot: u8) -> bool {
+    let fresh = !setup.rules.has(Rule::UndoAsksFresh) || is_read_after_release(setup, s);
+    !setup.rules.has(Rule::UndoAsksAnew) || (fresh && budget_allows(setup, s, slot))
 }
 
 /// Makes the child; the parent's scopes pass to it with a new token. The caller has asked [`may_begin`].
