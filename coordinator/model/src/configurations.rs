@@ -10,6 +10,7 @@ pub const PROOF: Setup = Setup {
     name: "proof",
     bounds: Bounds { crashes: 1, registrations: 2, foreign_writes: 1, foreign_equal: true, ..NONE },
     witnesses: &[Witness::Applied, Witness::ProvenAbsent, Witness::Indeterminate, Witness::TakenOver],
+    states_min: 7_000,
     ..Setup::BLANK
 };
 
@@ -18,6 +19,7 @@ pub const GENERATION: Setup = Setup {
     name: "generation",
     bounds: Bounds { crashes: 1, registrations: 2, status_writes: 2, foreign_writes: 1, generation: true, ..NONE },
     witnesses: &[Witness::Applied, Witness::ProvenAbsent, Witness::Indeterminate],
+    states_min: 150_000,
     ..Setup::BLANK
 };
 
@@ -29,6 +31,7 @@ pub const SUCCESSION: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { crashes: 1, registrations: 1, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::ResolvedThenFenced, Witness::ProvenAbsent],
+    states_min: 20_000,
     ..Setup::BLANK
 };
 
@@ -38,6 +41,7 @@ pub const DEADLINES: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { crashes: 1, registrations: 1, deadlines: true, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::ProvenAbsent, Witness::Indeterminate],
+    states_min: 4_000,
     ..Setup::BLANK
 };
 
@@ -47,6 +51,7 @@ pub const OLD_JOURNAL: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { registrations: 2, foreign_writes: 1, resolves: 1, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::Indeterminate, Witness::TakenOver],
+    states_min: 80_000,
     ..Setup::BLANK
 };
 
@@ -56,6 +61,7 @@ pub const LEASES: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { registrations: 1, other_leases: 1, lease_expiry: true, foreign_writes: 1, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::AfterOther, Witness::Indeterminate],
+    states_min: 90_000,
     ..Setup::BLANK
 };
 
@@ -74,6 +80,7 @@ pub const UNDO: Setup = Setup {
         ..NONE
     },
     witnesses: &[Witness::Settled, Witness::RolledBack, Witness::UndoFailed],
+    states_min: 30_000,
     ..Setup::BLANK
 };
 
@@ -84,6 +91,7 @@ pub const STOP: Setup = Setup {
     acts: &[Act::PLAIN],
     bounds: Bounds { stops: 2, releases: 2, promotions: 2, ..NONE },
     witnesses: &[Witness::ApprovedClaim, Witness::ClaimAfterRelease, Witness::Applied],
+    states_min: 6_000,
     ..Setup::BLANK
 };
 
@@ -92,6 +100,7 @@ pub const STOP_UNDO: Setup = Setup {
     name: "stop and undo",
     bounds: Bounds { stops: 1, releases: 1, grades: true, regressions: true, undos: 1, ..NONE },
     witnesses: &[Witness::RolledBack, Witness::UndoFailed],
+    states_min: 800,
     ..Setup::BLANK
 };
 
@@ -100,6 +109,7 @@ pub const STOP_LATE: Setup = Setup {
     name: "stop and late writes",
     bounds: Bounds { stops: 1, deadlines: true, resolves: 1, crashes: 1, registrations: 1, ..NONE },
     witnesses: &[Witness::Applied, Witness::ProvenAbsent],
+    states_min: 1_900,
     ..Setup::BLANK
 };
 
@@ -109,6 +119,7 @@ pub const SEVERITY: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { severity_rises: true, expiry: true, ..NONE },
     witnesses: &[Witness::ApprovedClaim, Witness::TwoClaims],
+    states_min: 2_500,
     ..Setup::BLANK
 };
 
@@ -118,11 +129,11 @@ pub const FACTS: Setup = Setup {
     acts: &[Act { cost: 1, ..Act::PLAIN }],
     bounds: Bounds { ticks: 2, readings: 2, observer_registrations: 1, foreign_disruptions: 1, ..NONE },
     witnesses: &[Witness::Applied, Witness::SecondObserverFacts],
+    states_min: 50_000,
     ..Setup::BLANK
 };
 
-const SIDE_BY_SIDE: &[Act] =
-    &[Act { cost: 1, ..Act::PLAIN }, Act { agent: 1, group: 1, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN }];
+const SIDE_BY_SIDE: &[Act] = &[Act { cost: 1, ..Act::PLAIN }, Act { agent: 1, group: 1, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN }];
 
 /// Two acts that may not take pods down at the same time; pods come back late.
 pub const BUDGET: Setup = Setup {
@@ -130,6 +141,7 @@ pub const BUDGET: Setup = Setup {
     acts: SIDE_BY_SIDE,
     bounds: Bounds { readings: 2, heals: true, grades: true, regressions: true, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::RolledBack],
+    states_min: 9_000,
     ..Setup::BLANK
 };
 
@@ -139,6 +151,7 @@ pub const BUDGET_UNKNOWN: Setup = Setup {
     acts: SIDE_BY_SIDE,
     bounds: Bounds { readings: 2, heals: true, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::Indeterminate],
+    states_min: 4_000,
     ..Setup::BLANK
 };
 
@@ -148,6 +161,7 @@ pub const COOLDOWN: Setup = Setup {
     acts: &[Act::PLAIN, Act { agent: 1, scopes: 2, writes: &[1], ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, cooldowns: true, grades: true, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterCooldown],
+    states_min: 100_000,
     ..Setup::BLANK
 };
 
@@ -157,6 +171,7 @@ pub const PREEMPTION: Setup = Setup {
     acts: &[Act::PLAIN, Act { agent: 1, group: 1, priority: 0, writes: &[1], ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, crashes: 1, expiry: true, ..NONE },
     witnesses: &[Witness::Preempted, Witness::TwoClaims],
+    states_min: 5_000,
     ..Setup::BLANK
 };
 
@@ -170,6 +185,7 @@ pub const TWO_SCOPES: Setup = Setup {
     ],
     bounds: Bounds { ..NONE },
     witnesses: &[Witness::SideBySide, Witness::BothScopes],
+    states_min: 7_000,
     ..Setup::BLANK
 };
 
@@ -179,6 +195,7 @@ pub const TWO_WRITES: Setup = Setup {
     acts: &[Act { writes: &[0, 0], ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, crashes: 1, foreign_writes: 1, expiry: true, ..NONE },
     witnesses: &[Witness::BothWrites, Witness::PartUndone, Witness::ProvenAbsent, Witness::Indeterminate],
+    states_min: 25_000,
     ..Setup::BLANK
 };
 
@@ -188,6 +205,7 @@ pub const TWO_TARGETS: Setup = Setup {
     acts: &[Act { writes: &[0, 1], ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, crashes: 1, foreign_writes: 1, expiry: true, ..NONE },
     witnesses: &[Witness::BothWrites, Witness::PartUndone, Witness::ProvenAbsent, Witness::Indeterminate],
+    states_min: 35_000,
     ..Setup::BLANK
 };
 
@@ -196,6 +214,7 @@ pub const OBSERVERS: Setup = Setup {
     name: "observers",
     bounds: Bounds { observer_registrations: 1, grade_messages: 3, grades: true, expiry: true, ..NONE },
     witnesses: &[Witness::SecondObserverGrade, Witness::RolledBack],
+    states_min: 1_400,
     ..Setup::BLANK
 };
 
@@ -207,6 +226,7 @@ pub const RESTORE: Setup = Setup {
     acts: ACROSS_LIVES,
     bounds: Bounds { restores: 1, releases: 1, promotions: 1, registrations: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
+    states_min: 50_000,
     ..Setup::BLANK
 };
 
@@ -214,17 +234,9 @@ pub const RESTORE: Setup = Setup {
 pub const RESTORE_WAIVED: Setup = Setup {
     name: "restore, journals waived",
     acts: ACROSS_LIVES,
-    bounds: Bounds {
-        restores: 1,
-        waivers: true,
-        releases: 1,
-        promotions: 1,
-        registrations: 1,
-        cooldowns: true,
-        grades: true,
-        ..NONE
-    },
+    bounds: Bounds { restores: 1, waivers: true, releases: 1, promotions: 1, registrations: 1, cooldowns: true, grades: true, ..NONE },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
+    states_min: 100_000,
     ..Setup::BLANK
 };
 

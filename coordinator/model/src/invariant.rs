@@ -52,13 +52,17 @@ impl Invariant {
             Self::I3 => "no sink accepts an act's write or a fence with a token below one it has accepted",
             Self::I4 => "pods reserved or taken down by picket, others' by the newest reading, and cost stay within the budget",
             Self::I5 => "no claim while another of its kind on its service is unresolved or was resolved within the cooldown",
-            Self::I6 => "only transitions of the table; a write lands once, and never after its absence was reported; no effect is invented",
+            Self::I6 => {
+                "only transitions of the table; a write lands once, and never after its absence was reported; no effect is invented"
+            }
             Self::I7 => "no claim in Observe; none without a live approval in Assist or on a grave incident; no phase by a void consent",
             Self::I8 => "no claim without its durable audit record",
             Self::I9 => "an entry is claimed once, with a permit of the current stop and restore epoch, while STOP is not set",
             Self::I10 => "what settles was graded by the observer in office; a regression is undone or pages; an undo that failed pages",
             Self::I11 => "no claim on evidence or facts that were read longer ago than their time to live",
-            Self::Stop => "only a release meant for this STOP lifts it; nothing begins on a consent from before it; nothing lands once it is shown as done",
+            Self::Stop => {
+                "only a release meant for this STOP lifts it; nothing begins on a consent from before it; nothing lands once it is shown as done"
+            }
             Self::Undo => "an undo overwrites only what its parent wrote",
         }
     }

@@ -92,7 +92,9 @@ pub const fn next(from: Stand, event: Event) -> Option<Stand> {
         Event::PartlyLanded if matches!(from, Stand::Claimed) => Stand::Undoing,
         Event::Graded if matches!(from, Stand::Observing) => Stand::Settled,
         Event::Inconclusive if matches!(from, Stand::Observing) => Stand::Inconclusive,
-        Event::BeginUndo if matches!(from, Stand::Observing | Stand::Inconclusive | Stand::Indeterminate | Stand::UndoFailed) => Stand::Undoing,
+        Event::BeginUndo if matches!(from, Stand::Observing | Stand::Inconclusive | Stand::Indeterminate | Stand::UndoFailed) => {
+            Stand::Undoing
+        }
         Event::ChildApplied if matches!(from, Stand::Undoing) => Stand::RolledBack,
         Event::ChildEnded if matches!(from, Stand::Undoing) => Stand::UndoFailed,
         Event::ResolveSettled if matches!(from, Stand::Indeterminate | Stand::UndoFailed) => Stand::Settled,

@@ -18,6 +18,7 @@ pub mod state;
 pub mod step;
 pub mod switches;
 pub mod truth;
+pub mod wide;
 pub mod witness;
 pub mod work;
 pub mod world;

@@ -116,7 +116,8 @@ impl Setup {
         for actuator in 0..ACTUATORS as u8 {
             let known = s.actuators[actuator as usize];
             if known.job.is_some() {
-                steps.extend([Step::Act, Step::GiveUp, Step::TimeOut, Step::Prove, Step::Crash, Step::AuditLate].map(|step| step(actuator)));
+                steps
+                    .extend([Step::Act, Step::GiveUp, Step::TimeOut, Step::Prove, Step::Crash, Step::AuditLate].map(|step| step(actuator)));
             } else if known.epoch != 0 {
                 steps.extend((0..SLOTS as u8).map(|slot| Step::TakeOver(actuator, slot)));
             }

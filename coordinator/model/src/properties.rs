@@ -39,9 +39,7 @@ fn is_left_alone(s: &State, entry: &Entry) -> bool {
     match entry.stand {
         Stand::Settled => !entry.resolved && (!entry.graded || entry.regressed),
         Stand::Undoing => child().is_none_or(|c| !c.stand.is_before_claim() && c.stand != Stand::Claimed),
-        Stand::RolledBack => {
-            child().is_none_or(|c| s.truth.landed[c.id.life as usize][c.id.slot as usize] == 0 && !c.by_content)
-        }
+        Stand::RolledBack => child().is_none_or(|c| s.truth.landed[c.id.life as usize][c.id.slot as usize] == 0 && !c.by_content),
         Stand::UndoFailed | Stand::Inconclusive => false,
         _ => harm,
     }

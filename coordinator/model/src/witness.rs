@@ -63,23 +63,24 @@ impl Witness {
             Self::ProvenAbsent => Property::sometimes("absence is proven", |_, s: &State| stands(s, Stand::Failed) && !any_resolved(s)),
             Self::Indeterminate => Property::sometimes("an end is unknown", |_, s: &State| stands(s, Stand::Indeterminate)),
             Self::TwoClaims => Property::sometimes("two acts are claimed", |_, s: &State| claims(s, 0) >= 2),
-            Self::SideBySide => {
-                Property::sometimes("two claims are open at once", |_, s: &State| entries(s).filter(|e| e.stand == Stand::Claimed).count() >= 2)
+            Self::SideBySide => Property::sometimes("two claims are open at once", |_, s: &State| {
+                entries(s).filter(|e| e.stand == Stand::Claimed).count() >= 2
+            }),
+            Self::Settled => {
+                Property::sometimes("an act settles", |_, s: &State| entries(s).any(|e| e.stand == Stand::Settled && e.graded))
             }
-            Self::Settled => Property::sometimes("an act settles", |_, s: &State| entries(s).any(|e| e.stand == Stand::Settled && e.graded)),
             Self::RolledBack => Property::sometimes("a regression is taken back", |_, s: &State| stands(s, Stand::RolledBack)),
             Self::UndoFailed => Property::sometimes("an undo fails and pages", |_, s: &State| stands(s, Stand::UndoFailed)),
             Self::PartUndone => Property::sometimes("what landed in part is taken back", |setup: &Setup, s: &State| {
-                entries(s).any(|e| {
-                    e.stand == Stand::RolledBack && usize::from(e.landed.count_ones() as u8) < setup.act(e.id.slot).writes.len()
-                })
+                entries(s)
+                    .any(|e| e.stand == Stand::RolledBack && usize::from(e.landed.count_ones() as u8) < setup.act(e.id.slot).writes.len())
             }),
-            Self::ApprovedClaim => {
-                Property::sometimes("an approved act is claimed", |_, s: &State| entries(s).any(|e| e.claim.is_some() && e.approval.is_some()))
-            }
-            Self::ClaimAfterRelease => {
-                Property::sometimes("an act is claimed after a STOP", |_, s: &State| entries(s).any(|e| e.claim.is_some() && e.stop_epoch > 0))
-            }
+            Self::ApprovedClaim => Property::sometimes("an approved act is claimed", |_, s: &State| {
+                entries(s).any(|e| e.claim.is_some() && e.approval.is_some())
+            }),
+            Self::ClaimAfterRelease => Property::sometimes("an act is claimed after a STOP", |_, s: &State| {
+                entries(s).any(|e| e.claim.is_some() && e.stop_epoch > 0)
+            }),
             Self::Preempted => Property::sometimes("a graver act goes first", |setup: &Setup, s: &State| {
                 let gone = entries(s).find(|e| e.stand == Stand::Cancelled && e.token != 0);
                 gone.is_some_and(|g| entries(s).any(|e| e.claim.is_some() && setup.act(e.id.slot).priority < setup.act(g.id.slot).priority))

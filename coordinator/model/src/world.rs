@@ -6,7 +6,7 @@ use crate::invariant::Invariant;
 use crate::message::{Facts, Message};
 use crate::observer::Begun;
 use crate::rules::Rule;
-use crate::setup::{FOREIGN, SCOPES, Setup, value};
+use crate::setup::{FOREIGN, Setup, value};
 use crate::state::State;
 
 /// Somebody else writes a target.
@@ -66,7 +66,6 @@ pub fn lease_expires(setup: &Setup, s: &mut State, scope: usize) -> bool {
         None => false,
     };
     if ends && setup.bounds.lease_expiry {
-        debug_assert!(scope < SCOPES);
         s.coordinator.leases[scope] = None;
     }
     ends && setup.bounds.lease_expiry

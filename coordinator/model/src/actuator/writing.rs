@@ -60,9 +60,8 @@ pub struct Travelling {
 /// A write reaches its target; its answer reaches the actuator, or does not.
 pub fn deliver(setup: &Setup, s: &mut State, write: Travelling, answered: bool) -> bool {
     let accepted = s.sinks[write.sink as usize].accepts(setup.rules, write.token, write.precondition);
-    let waiting = (0..s.actuators.len()).find(|a| {
-        s.actuators[*a].job.is_some_and(|j| j.id == write.id && j.stage == Stage::Writing { write: write.write })
-    });
+    let waiting = (0..s.actuators.len())
+        .find(|a| s.actuators[*a].job.is_some_and(|j| j.id == write.id && j.stage == Stage::Writing { write: write.write }));
     if answered && waiting.is_none() {
         return false;
     }

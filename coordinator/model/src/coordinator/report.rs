@@ -69,8 +69,7 @@ fn confirm_fence(setup: &Setup, s: &mut State, id: Id) -> bool {
 
 /// `act_deadline` has passed without a report.
 pub fn deadline(setup: &Setup, s: &mut State, slot: u8) -> bool {
-    s.coordinator.entries[slot as usize].is_some_and(|e| e.stand == Stand::Claimed)
-        && step_with(setup, s, slot, Event::CannotTell, |_| {})
+    s.coordinator.entries[slot as usize].is_some_and(|e| e.stand == Stand::Claimed) && step_with(setup, s, slot, Event::CannotTell, |_| {})
 }
 
 /// A person resolves what cannot be known.
