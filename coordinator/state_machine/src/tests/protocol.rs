@@ -156,7 +156,7 @@ fn m14_an_undo_inherits_the_reservation_and_its_other_ends_are_undo_failed() {
 fn the_clock_never_goes_back() {
     let mut w = World::new();
     let before = w.state.now();
-    let said = Attributed { principal: Principal::Node(2), request: Request { request_id: "t".into(), command: Command::Tick } };
+    let said = Attributed::new(Principal::Node(2), Request { request_id: "t".into(), command: Command::Tick });
     let _ = apply(&mut w.state, &said, before.plus_ms(-60_000));
     assert_eq!(w.state.now(), before);
 }

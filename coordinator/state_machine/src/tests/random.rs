@@ -240,7 +240,7 @@ proptest! {
                 9 => Command::AcquireLease { scopes: vec![Scope::Cluster("c".into())], ttl_ms: 5_000 },
                 _ => Command::Tick,
             };
-            let said = Attributed { principal: who, request: Request { request_id: format!("r{}", n % 40).into(), command } };
+            let said = Attributed::new(who, Request { request_id: format!("r{}", n % 40).into(), command });
             let answers = (apply(&mut one, &said, at), apply(&mut other, &said, at));
             prop_assert_eq!(&answers.0, &answers.1);
             let claimed = matches!(answers.0.answer, Reply::Claimed { .. });

@@ -138,7 +138,7 @@ impl World {
     }
 
     pub fn say_as(&mut self, who: &Principal, request: Request) -> Response {
-        let response = apply(&mut self.state, &Attributed { principal: who.clone(), request }, self.now);
+        let response = apply(&mut self.state, &Attributed::new(who.clone(), request), self.now);
         assert_eq!(check(&self.state), vec![]);
         response
     }
