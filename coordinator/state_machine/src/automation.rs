@@ -132,10 +132,6 @@ pub(crate) fn renew(state: &mut State, who: &Principal, scope: &Scope, token: Fe
         Ok(id) => id,
         Err(refused) => return refused,
     };
-    if token.restore_epoch() != state.tokens.restore_epoch() {
-        let why = format!("token {token} is of a life before the restore: it ends with its time, take it anew then");
-        return Reply::refused(LimitRule::Restoring, why);
-    }
     let now = state.now();
     let Some(lease) = state.leases.get(id) else { return Reply::Done };
     let (tokens, preempt_at) = (lease.tokens(), lease.preempt_at);

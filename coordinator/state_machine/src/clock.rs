@@ -38,7 +38,9 @@ impl Clock {
             return 0;
         };
         if proposer.term > self.term {
-            return self.take_over(proposer.term, proposed, jump_ms);
+            let give_back_ms = self.take_over(proposer.term, proposed, jump_ms);
+            self.ticked_at = matches!(command, Command::Tick).then_some(proposed);
+            return give_back_ms;
         }
         if matches!(command, Command::Tick) {
             let back_ms = self.ticked_at.map_or(0, |last| last.since_ms(proposed)).max(0);
@@ -53,7 +55,6 @@ impl Clock {
         let first = self.term == 0;
         let ahead_ms = proposed.since_ms(self.now);
         self.term = term;
-        self.ticked_at = None;
         self.offset_ms = ahead_ms.saturating_neg().max(0);
         self.now = self.now.max(proposed);
         // Before the first leader there was no time to be ahead of.

@@ -278,6 +278,7 @@ impl Leases {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn tokens_remembered(&self) -> usize {
         self.last.len()
     }
@@ -341,6 +342,22 @@ pub(crate) fn of_the_ledger(state: &State, starved: bool) -> Terms {
         priority: 0,
         protected_until: starved.then(|| now.plus_ms(state.settings.permit_ttl_ms)),
         offered: None,
+    }
+}
+
+/// A new life of the coordinator: whatever is held is held with tokens of that life, because the lost one may have issued higher ones
+/// than the backup knows (I2). Other automation cannot name the new ones, so its leases run out.
+pub(crate) fn reissue(state: &mut State) {
+    let held: Vec<LeaseId> = state.leases.live.keys().copied().collect();
+    let held: Vec<Lease> = held.into_iter().filter_map(|id| state.leases.remove(id)).collect();
+    for Lease { holder, scopes, terms, .. } in held {
+        let scopes: Vec<Scope> = scopes.into_iter().map(|(scope, _)| scope).collect();
+        let tokens = grant(state, holder.clone(), &scopes, Terms { offered: None, ..terms });
+        if let Holder::Entry(id) = holder
+            && let Some(entry) = state.entries.get_mut(&id)
+        {
+            entry.view.tokens = tokens;
+        }
     }
 }
 

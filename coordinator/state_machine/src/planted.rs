@@ -15,6 +15,7 @@ use picket_core::ledger::{EntryState, LedgerEvent, next};
 use serde::{Serialize, Serializer};
 
 /// What can be wrong.
+#[cfg_attr(not(feature = "planted-faults"), allow(dead_code, reason = "some are asked about only where they can be planted"))]
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Tokens come from a counter of the node, which a snapshot does not carry.

@@ -11,7 +11,7 @@ use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::state::State;
 use crate::token::{RESTORE_EPOCH_MAX, Tokens};
-use crate::{ledger, report, stop};
+use crate::{lease, ledger, report, stop};
 use picket_core::ids::{ClusterName, EntryId, Principal};
 use picket_core::ledger::{EntryState, LedgerEvent};
 use picket_core::limits::{LimitRule, Violation};
@@ -115,6 +115,7 @@ impl State {
         if !is_planted(Fault::OldPermitAfterRestore) {
             stop::stop(state, &order.by, false);
         }
+        lease::reissue(state);
         let open: Vec<EntryId> = state.open.iter().cloned().collect();
         for id in &open {
             let Some(entry) = state.entries.get_mut(id) else { continue };

@@ -75,10 +75,6 @@ impl Rank {
             (priority, false) => Self { band: 2, priority, order },
         }
     }
-
-    pub(crate) const fn order(self) -> u64 {
-        self.order
-    }
 }
 
 /// All that wait.

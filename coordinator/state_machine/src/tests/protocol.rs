@@ -47,7 +47,9 @@ fn m8_the_claim_does_not_rely_on_stop_having_cancelled_the_permit() {
     let mut w = World::new();
     let id = w.permitted(limit(service("shop", 1)));
     w.state.stop.epoch += 1;
-    assert_eq!(w.try_claim(w.claim_of(&id)), Err(vec![L::NotAllowed]));
+    let request = Request { request_id: "late".into(), command: Command::Claim { claim: w.claim_of(&id) } };
+    let said = Attributed::new(actuator(), request);
+    assert_eq!(rules(apply(&mut w.state, &said, w.now).answer), [L::NotAllowed]);
 }
 
 #[test]
