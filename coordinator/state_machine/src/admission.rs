@@ -1,8 +1,8 @@
 //! The limits as they stand now: at Propose, when a scope is granted, after an approval, and at Claim.
 
 use crate::entry::Entry;
-use crate::state::State;
 use crate::planted::{Fault, is_planted};
+use crate::state::State;
 use crate::{bounds, budget, cooldown, phase, restore};
 use picket_core::invariants::Invariant;
 use picket_core::limits::{LimitRule, Violation, check_age, check_budget, check_confidence, check_cooldown, check_target, cost_pods};

@@ -52,7 +52,10 @@ fn queue(state: &State, broken: &mut Vec<(Invariant, String)>) {
     for entry in state.open.iter().filter_map(|id| state.entries.get(id)) {
         let waits = state.waiting.find(&Asker::Entry(entry.id().clone())).is_some();
         if waits != (entry.view.state == EntryState::Queued) {
-            broken.push((Invariant::I6, format!("{} is {:?} and {} in line", entry.id(), entry.view.state, if waits { "is" } else { "is not" })));
+            broken.push((
+                Invariant::I6,
+                format!("{} is {:?} and {} in line", entry.id(), entry.view.state, if waits { "is" } else { "is not" }),
+            ));
         }
         deadlines.extend(expiry::due(state, entry.view.state, entry.view.deadline).map(|at| (at, entry.id().clone())));
     }

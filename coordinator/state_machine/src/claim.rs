@@ -2,8 +2,8 @@
 
 use crate::authority;
 use crate::entry::Entry;
-use crate::reply::Reply;
 use crate::planted::{Fault, is_planted};
+use crate::reply::Reply;
 use crate::state::State;
 use crate::{admission, budget, facts, ledger, phase, restore};
 use picket_core::action::Digest;

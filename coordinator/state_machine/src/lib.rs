@@ -45,9 +45,9 @@ mod waiting;
 pub use check::check;
 pub use in_memory::{InMemoryCoordinator, InMemoryHandle, RunClock};
 pub use permitted::{PermittedAction, permit_for, sign_answer, watch_page};
-pub use reply::{Reply, Response, Ruling};
 #[cfg(feature = "planted-faults")]
 pub use planted::{Fault, plant};
+pub use reply::{Reply, Response, Ruling};
 pub use restore::{RestoreError, RestoreOrder};
 pub use settings::{Priorities, Settings, SettingsError};
 pub use state::{State, apply};

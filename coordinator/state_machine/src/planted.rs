@@ -2,12 +2,12 @@
 //!
 //! Without the cargo feature `planted-faults` every question here answers "no" at compile time. No program that ships turns it on.
 
+#[cfg(not(feature = "planted-faults"))]
+pub(crate) use off::{clock_of_this_node, is_planted, remember_for_stale_reads, stale, token_of_this_node};
 #[cfg(feature = "planted-faults")]
 pub use on::plant;
 #[cfg(feature = "planted-faults")]
 pub(crate) use on::{Local, clock_of_this_node, is_planted, remember_for_stale_reads, stale, token_of_this_node};
-#[cfg(not(feature = "planted-faults"))]
-pub(crate) use off::{clock_of_this_node, is_planted, remember_for_stale_reads, stale, token_of_this_node};
 
 use crate::dedupe::Dedupe;
 use crate::waiting::Line;

@@ -93,7 +93,6 @@ impl State {
         // Watchers of the lost life start over: their revision is of another ledger.
         state.log.kept.clear();
         state.log.revision = FencingToken::new(order.restore_epoch, 0).0;
-        state.stop.epoch = state.stop.epoch.max(FencingToken::new(order.restore_epoch, 0).0);
         // Answers of another life are no answers, and those who waited must ask again.
         state.dedupe = Dedupe::default();
         state.waiting.dismiss_requests();
@@ -113,6 +112,7 @@ impl State {
             }
         }
         if !is_planted(Fault::OldPermitAfterRestore) {
+            state.stop.epoch = state.stop.epoch.max(FencingToken::new(order.restore_epoch, 0).0);
             stop::stop(state, &order.by, false);
         }
         lease::reissue(state);
@@ -217,9 +217,11 @@ fn settle_journal(state: &mut State, cluster: &ClusterName) {
     if let Some(book) = state.clusters.get_mut(cluster) {
         book.journal = Journal::Settled;
     }
-    let unnamed = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| {
-        e.cluster() == cluster && e.view.state == EntryState::Claimed && e.view.deadline.is_none()
-    });
+    let unnamed = state
+        .open
+        .iter()
+        .filter_map(|id| state.entries.get(id))
+        .filter(|e| e.cluster() == cluster && e.view.state == EntryState::Claimed && e.view.deadline.is_none());
     let unnamed: Vec<EntryId> = unnamed.map(|e| e.id().clone()).collect();
     for id in unnamed {
         // Claimed leads there; the result is in the violations if that should ever change.

@@ -22,10 +22,7 @@ pub(crate) enum Asker {
     /// The ledger, for an entry; it waits as long as the entry is Queued.
     Entry(EntryId),
     /// Other automation; it waits as long as it asks again.
-    Request {
-        principal: String,
-        request: RequestId,
-    },
+    Request { principal: String, request: RequestId },
 }
 
 impl Asker {

@@ -29,7 +29,8 @@ impl Client {
     /// As a client that says which answers it has.
     fn say(&mut self, command: Command) -> Reply {
         self.said += 1;
-        let request = |id: String, command| Attributed::new(Principal::Human("bench".into()), Request { request_id: RequestId(id), command });
+        let request =
+            |id: String, command| Attributed::new(Principal::Human("bench".into()), Request { request_id: RequestId(id), command });
         if self.said.is_multiple_of(512) {
             let requests = (self.said - 512..self.said).map(|n| RequestId(format!("r{n}"))).collect();
             let _ = apply(&mut self.state, &request(format!("f{}", self.said), Command::ForgetAnswers { requests }), Timestamp(1_000));

@@ -30,6 +30,7 @@ pub enum Act {
     Undo { entry: u8 },
     Resolve { entry: u8, how: u8 },
     Stop { keep_undos: bool },
+    Alarm { entry: u8, keep_undos: bool },
     Fence,
     Resume,
     Phase { agent: u8, phase: u8 },
@@ -42,6 +43,7 @@ pub enum Act {
     Forget,
     Retry { back: u8 },
     Read { others: u8, tier: u8 },
+    Crowd { others: u8 },
     Pass { ms: i64 },
     Takeover { observer: bool },
     Lead { skew_ms: i64 },
@@ -68,6 +70,7 @@ pub fn act() -> impl Strategy<Value = Act> {
     ];
     let people = prop_oneof![
         1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
+        1 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
         1 => Just(Act::Fence),
         1 => Just(Act::Resume),
         3 => (0u8..3, 0u8..3).prop_map(|(agent, phase)| Act::Phase { agent, phase }),
@@ -84,6 +87,7 @@ pub fn act() -> impl Strategy<Value = Act> {
     ];
     let world = prop_oneof![
         8 => (0u8..18, 1u8..4).prop_map(|(others, tier)| Act::Read { others, tier }),
+        2 => (13u8..17).prop_map(|others| Act::Crowd { others }),
         4 => prop_oneof![0i64..2_000, 5_000i64..40_000, 100_000i64..900_000].prop_map(|ms| Act::Pass { ms }),
         1 => any::<bool>().prop_map(|observer| Act::Takeover { observer }),
         1 => (-20_000i64..20_000).prop_map(|skew_ms| Act::Lead { skew_ms }),
@@ -207,7 +211,8 @@ impl Watched {
         let entries = self.w.state.entries(0);
         let holds = |s: EntryState| s.holds_budget();
         let by_id: BTreeMap<_, _> = entries.iter().map(|e| (e.id.clone(), e)).collect();
-        let counted = entries.iter().filter(|e| holds(e.state) && e.parent.as_ref().and_then(|p| by_id.get(p)).is_none_or(|p| !holds(p.state)));
+        let counted =
+            entries.iter().filter(|e| holds(e.state) && e.parent.as_ref().and_then(|p| by_id.get(p)).is_none_or(|p| !holds(p.state)));
         let sum: u32 = counted.map(|e| e.cost_pods).sum();
         let asks_anew = entries.iter().any(|e| {
             e.parent.is_none()
@@ -340,6 +345,12 @@ impl Watched {
                 self.w.say(&human(), Command::Resolve { entry, resolution });
             }
             Act::Stop { keep_undos } => drop(self.w.say(&human(), Command::Stop { keep_undos: *keep_undos })),
+            // An act does harm, and a person stops everything.
+            Act::Alarm { entry, keep_undos } => {
+                let id = self.pick_at(*entry, EntryState::Observing);
+                self.w.grade(&id, regressed());
+                self.w.say(&human(), Command::Stop { keep_undos: *keep_undos });
+            }
             Act::Fence => self.raise_fence(),
             Act::Resume => drop(self.w.say(&human(), Command::Resume)),
             Act::Phase { agent, phase } => {
@@ -347,7 +358,8 @@ impl Watched {
                 self.w.say(&human(), Command::SetPhase { agent, phase, why: String::new() });
             }
             Act::Cap { phase } => {
-                let cap = PhaseCap { agent: None, kind: None, cluster: None, namespace: Some("pay".into()), at_most: PHASES[*phase as usize] };
+                let cap =
+                    PhaseCap { agent: None, kind: None, cluster: None, namespace: Some("pay".into()), at_most: PHASES[*phase as usize] };
                 let version = self.w.state.status().policy_version + 1;
                 let policy = Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![cap] };
                 self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) });
@@ -360,6 +372,14 @@ impl Watched {
                 self.w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
                 self.w.facts.services.get_mut(&service("shop", 0)).unwrap().tier = *tier;
                 self.w.post();
+            }
+            // More is wanted at one moment than the budget has.
+            Act::Crowd { others } => {
+                self.w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
+                self.w.read();
+                for proposal in [limit(service("shop", 5)), resize(service("pay", 5)), restart(service("pay", 6))] {
+                    self.w.propose(proposal);
+                }
             }
             Act::Pass { ms } => self.w.after_ms(*ms),
             Act::Takeover { observer: true } => self.w.observer = self.w.register(&observer()),
