@@ -7,9 +7,10 @@ use crate::raft::machine::Machine;
 use crate::raft::network::Peers;
 use crate::raft::{Proposed, Raft};
 use crate::tls::{Identity, TlsError};
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use openraft::{BasicNode, SnapshotPolicy};
-use picket_core::coordination::{Attributed, Command, Request};
+use picket_core::coordination::{Attributed, Command, Proposer, Request};
 use picket_core::ids::{Principal, RequestId};
 use picket_core::invariants::Invariant;
 use picket_state_machine::{Settings, SettingsError};
@@ -227,7 +228,8 @@ async fn tick(node: Arc<Node>, every_ms: u64, boot: String, stop: CancellationTo
         }
         count += 1;
         let request = Request { request_id: RequestId(format!("{boot}-{count}")), command: Command::Tick };
-        let said = Attributed { principal: Principal::Node(node.id), request };
+        let term = node.raft.metrics().borrow_watched().current_term;
+        let said = Attributed::new(Principal::Node(node.id), request).proposed_by(Proposer { node: node.id, term });
         let proposed = match Proposed::new(&said, (node.clock)()) {
             Ok(proposed) => proposed,
             Err(error) => {

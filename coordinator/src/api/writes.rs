@@ -5,8 +5,9 @@ use super::{Node, SUBMIT_TIMEOUT};
 use crate::raft::network::CallError;
 use crate::raft::wire::{Forwarded, paths};
 use crate::raft::{Effect, Proposed};
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, RaftError};
-use picket_core::coordination::{Answer, Attributed, Request};
+use picket_core::coordination::{Answer, Attributed, Proposer, Request};
 use picket_core::ids::Principal;
 use std::time::Duration;
 
@@ -29,11 +30,15 @@ pub(super) async fn submit(node: &Node, principal: Principal, request: Request) 
 
 /// The leader's part. On any other node: unavailable, never passed on a second time.
 pub(super) async fn propose(node: &Node, principal: Principal, request: Request) -> Result<Answer, Problem> {
-    let said = Attributed { principal, request };
+    let term = node.raft.metrics().borrow_watched().current_term;
+    let said = Attributed::new(principal, request).proposed_by(Proposer { node: node.id, term });
     let proposed = Proposed::new(&said, (node.clock)()).map_err(|e| Problem::bad_request(WHAT, e.to_string()))?;
     let written = tokio::time::timeout(SUBMIT_TIMEOUT, node.raft.client_write(proposed)).await.map_err(|_| Problem::timeout(WHAT))?;
     match written {
         Ok(response) => match response.data {
+            Effect::Replied(reply) if reply.is_from_a_deposed_leader() => {
+                Err(Problem::unavailable(WHAT, "this node led anew while it passed the command on; nothing was done"))
+            }
             Effect::Replied(reply) => Ok(node.machine.read(|state| picket_state_machine::sign_answer(state, &reply, &node.signing_key))),
             Effect::Nothing => Err(Problem::internal(WHAT, "the command was applied without a reply")),
         },

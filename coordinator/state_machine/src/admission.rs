@@ -1,8 +1,9 @@
 //! The limits as they stand now: at Propose, when a scope is granted, after an approval, and at Claim.
 
 use crate::entry::Entry;
+use crate::planted::{Fault, is_planted};
 use crate::state::State;
-use crate::{budget, cooldown};
+use crate::{bounds, budget, cooldown, phase, restore};
 use picket_core::invariants::Invariant;
 use picket_core::limits::{LimitRule, Violation, check_age, check_budget, check_confidence, check_cooldown, check_target, cost_pods};
 use picket_core::phase::Phase;
@@ -29,7 +30,7 @@ pub(crate) fn severity_now(state: &State, entry: &Entry) -> Severity {
 
 /// Whether a person must say yes, by phase and severity now.
 pub(crate) fn needs_approval(state: &State, entry: &Entry) -> bool {
-    state.phases.of(entry.agent()) < Phase::Autonomous || state.settings.needs_approval(entry.view.severity)
+    phase::allowed(state, entry) < Phase::Autonomous || state.settings.needs_approval(entry.view.severity)
 }
 
 /// Every broken limit. An undo is exempt from cooldown, phase and budget (it inherits one), not from STOP and fresh facts.
@@ -37,7 +38,8 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
     let now = state.now();
     let rules = &state.settings.limits;
     let mut broken = Vec::new();
-    if state.stop.set && !(entry.is_undo() && state.keep_undos) {
+    broken.extend(restore::forbids(state));
+    if state.stop.set && !(entry.is_undo() && state.keep_undos) && !is_planted(Fault::ClaimWithoutStopEpoch) {
         broken.push(Violation::new(LimitRule::Stopped, Some(Invariant::I9), format!("STOP was pressed by {}", state.stop.by)));
     }
     if entry.is_undo() {
@@ -52,9 +54,10 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
     broken.extend(check_confidence(rules, kind, proposal.confidence));
     let cooling = cooldown::until(state, &action.service, kind, entry.id());
     broken.extend(check_cooldown(kind, &action.service, cooling, now));
-    if state.cooldowns.len() >= cooldown::SERVICES_MAX {
-        let why = format!("{} services are in a cooldown, {} can be remembered", state.cooldowns.len(), cooldown::SERVICES_MAX);
-        broken.push(Violation::new(LimitRule::Capacity, Some(Invariant::I5), why));
+    let (cooling, max) = (state.cooldowns.len(), state.settings.cooldowns_max);
+    if cooling >= max && !state.cooldowns.contains_key(&action.service) {
+        let full = bounds::full("cooldowns_max", cooling, max, "services are in a cooldown");
+        broken.push(Violation { invariant: Some(Invariant::I5), ..full });
     }
     let Some(facts) = state.clusters.get(cluster).and_then(|b| b.facts.as_ref()) else {
         broken.push(Violation::new(LimitRule::StaleFacts, Some(Invariant::I11), format!("no observer has said anything of {cluster} yet")));
@@ -63,7 +66,11 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
     broken.extend(check_age(rules, entry.evidence_echo, facts.echo, now));
     broken.extend(check_target(rules, facts, action));
     // Its own reservation is not in its way.
-    let reserved = budget::reserved(state, cluster, Some(entry.id()));
+    let reserved = if is_planted(Fault::BudgetOutsideCommand) {
+        budget::reserved_before_now(state, cluster, Some(entry.id()))
+    } else {
+        budget::reserved(state, cluster, Some(entry.id()))
+    };
     broken.extend(check_budget(rules, facts, action, entry.view.cost_pods, &reserved));
     if reserved.open_actions >= rules.max_open_actions {
         let why = format!("{} acts are open in {cluster}, {} may be", reserved.open_actions, rules.max_open_actions);

@@ -4,7 +4,7 @@ use crate::authority;
 use crate::propose::ruled;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{admission, entry::Approval, ledger, permitted, queue};
+use crate::{admission, entry::Approval, ledger, permitted, phase, queue};
 use picket_core::action::Digest;
 use picket_core::ids::{EntryId, Principal};
 use picket_core::ledger::{EntryState, LedgerEvent};
@@ -66,17 +66,21 @@ pub(crate) fn refresh(state: &mut State, id: &EntryId, digest: &Digest, evidence
     if entry.view.digest != *digest {
         return Reply::refused(LimitRule::NotAllowed, format!("{id} is another act: propose that one anew"));
     }
+    if evidence_echo < entry.evidence_echo {
+        let why = format!("evidence of {evidence_echo} is older than what was proposed on ({}): read it again", entry.evidence_echo);
+        return Reply::refused(LimitRule::StaleEvidence, why);
+    }
     entry.evidence_echo = evidence_echo;
     entry.view.severity = admission::severity_now(state, &entry);
     entry.view.cost_pods = admission::cost_now(state, &entry);
     let mut broken = admission::broken_limits(state, &entry);
-    if !entry.approved_under(state.stop.epoch) || state.phases.of(entry.agent()) == Phase::Observe {
+    if !entry.approved_under(state.stop.epoch) || phase::allowed(state, &entry) == Phase::Observe {
         broken.push(Violation::new(LimitRule::NotAllowed, None, "the approval is void"));
     }
     let done = if !broken.is_empty() {
         ledger::step_with(state, id, LedgerEvent::Deny, |e| e.view.violations = broken)
     } else if queue::may_go(state, &entry) {
-        permitted::issue(state, &mut entry);
+        permitted::issue(state, &mut entry, false);
         ledger::step_with(state, id, LedgerEvent::Permit, |e| *e = entry)
     } else {
         let queued = ledger::step_with(state, id, LedgerEvent::Queue, |e| *e = entry);

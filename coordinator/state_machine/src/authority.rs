@@ -45,7 +45,7 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
             Principal::Actuator(cluster) => of_cluster(state, entry, cluster),
             _ => refuse("the actuator of its cluster"),
         },
-        Command::FenceRaised { .. } => match who {
+        Command::FenceRaised { .. } | Command::UploadJournal { .. } => match who {
             Principal::Actuator(_) => Ok(()),
             _ => refuse("an actuator"),
         },
@@ -56,6 +56,9 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
         | Command::Stop { .. }
         | Command::Resume
         | Command::SetPhase { .. }
+        | Command::SetPolicy { .. }
+        | Command::WaiveJournal { .. }
+        | Command::RetireCluster { .. }
         | Command::Adjudicate { .. } => match who {
             Principal::Human(_) => Ok(()),
             _ => refuse("a person"),
@@ -65,10 +68,18 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
             Principal::Agent(kind) if *agent != Some(*kind) => refuse("somebody who is not an agent, or the agent itself"),
             _ => Ok(()),
         },
-        Command::AcquireLease { .. } | Command::RenewLease { .. } | Command::ReleaseLease { .. } => match who {
-            Principal::Agent(_) => refuse("somebody who is not an agent: the ledger takes its leases by itself"),
-            _ => Ok(()),
+        Command::RestartEvidence { agent, .. } => match who {
+            Principal::Human(_) => Ok(()),
+            Principal::Agent(kind) if kind == agent => Ok(()),
+            _ => refuse(&format!("a person or agent:{agent}")),
         },
+        Command::AcquireLease { .. } | Command::QueueLease { .. } | Command::RenewLease { .. } | Command::ReleaseLease { .. } => {
+            match who {
+                Principal::Agent(_) => refuse("somebody who is not an agent: the ledger takes its leases by itself"),
+                _ => Ok(()),
+            }
+        }
+        Command::ForgetAnswers { .. } => Ok(()),
         Command::Tick => match who {
             Principal::Node(_) => Ok(()),
             _ => refuse("a coordinator node"),

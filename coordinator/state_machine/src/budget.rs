@@ -1,5 +1,6 @@
 //! The disruption budget over all agents (I4): what is reserved, and what was allowed when it was.
 
+use crate::entry::Entry;
 use crate::state::State;
 use picket_core::ids::{ClusterName, EntryId};
 use picket_core::invariants::Invariant;
@@ -7,8 +8,17 @@ use picket_core::limits::{Reserved, budget_pods};
 
 /// What the cluster's entries hold. An undo inherits its parent's reservation [M14]: the two are counted once.
 pub(crate) fn reserved(state: &State, cluster: &ClusterName, except: Option<&EntryId>) -> Reserved {
+    sum(state, cluster, except, |_| true)
+}
+
+/// What somebody would see who looked a moment ago: see [`crate::planted::Fault::BudgetOutsideCommand`].
+pub(crate) fn reserved_before_now(state: &State, cluster: &ClusterName, except: Option<&EntryId>) -> Reserved {
+    sum(state, cluster, except, |e| e.view.history.last().is_some_and(|(at, _)| *at < state.now()))
+}
+
+fn sum(state: &State, cluster: &ClusterName, except: Option<&EntryId>, seen: impl Fn(&Entry) -> bool) -> Reserved {
     let mut sum = Reserved::default();
-    for entry in state.open.iter().filter_map(|id| state.entries.get(id)) {
+    for entry in state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| seen(e)) {
         if entry.cluster() != cluster || !entry.view.state.holds_budget() || Some(entry.id()) == except {
             continue;
         }

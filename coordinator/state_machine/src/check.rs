@@ -2,9 +2,11 @@
 
 use crate::lease::Holder;
 use crate::state::State;
-use crate::{budget, lease};
+use crate::waiting::Asker;
+use crate::{budget, expiry, lease};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::{EntryState, LedgerEvent, next};
+use std::collections::BTreeSet;
 
 /// Everything that is broken, in words; empty when all is well.
 #[must_use]
@@ -13,6 +15,8 @@ pub fn check(state: &State) -> Vec<(Invariant, String)> {
     leases(state, &mut broken);
     budgets(state, &mut broken);
     histories(state, &mut broken);
+    queue(state, &mut broken);
+    stopped(state, &mut broken);
     for (invariant, count) in state.violations.iter().filter(|(i, n)| **n > state.reported.get(*i).copied().unwrap_or(0)) {
         broken.push((*invariant, format!("counted {count} times by apply itself")));
     }
@@ -21,17 +25,15 @@ pub fn check(state: &State) -> Vec<(Invariant, String)> {
 
 /// I1, I2: whoever may act holds its scopes, alone, with the scope's newest token.
 fn leases(state: &State, broken: &mut Vec<(Invariant, String)>) {
-    for (scope, held) in &state.leases.live {
-        if state.leases.last.get(scope) != Some(&held.token) || held.token > state.tokens.highest() {
-            broken.push((
-                Invariant::I2,
-                format!("{scope} is held with token {}, its newest is {:?}", held.token, state.leases.last.get(scope)),
-            ));
+    broken.extend(state.leases.contradictions().into_iter().map(|why| (Invariant::I1, why)));
+    for (_, held) in state.leases.iter() {
+        if let Some((scope, token)) = held.scopes.iter().find(|(_, token)| *token > state.tokens.highest()) {
+            broken.push((Invariant::I2, format!("{scope} is held with token {token}, {} is the newest", state.tokens.highest())));
         }
         if let Holder::Entry(id) = &held.holder
             && state.entries.get(id).is_none_or(|e| !lease::is_kept_in(state, e.view.state))
         {
-            broken.push((Invariant::I1, format!("{scope} is held by {id}, which has no use for it")));
+            broken.push((Invariant::I1, format!("{:?} are held by {id}, which has no use for them", held.scopes)));
         }
     }
     for entry in state.entries.values().filter(|e| matches!(e.view.state, EntryState::Permitted | EntryState::Claimed)) {
@@ -40,6 +42,40 @@ fn leases(state: &State, broken: &mut Vec<(Invariant, String)>) {
             if !state.leases.holds_with(&scope, entry.id(), token) {
                 broken.push((Invariant::I1, format!("{} is {:?} without holding {scope}", entry.id(), entry.view.state)));
             }
+        }
+    }
+}
+
+/// Whoever is Queued waits, nobody else does, and every deadline is kept: without this an entry would be forgotten (I6).
+fn queue(state: &State, broken: &mut Vec<(Invariant, String)>) {
+    let mut deadlines = BTreeSet::new();
+    for entry in state.open.iter().filter_map(|id| state.entries.get(id)) {
+        let waits = state.waiting.find(&Asker::Entry(entry.id().clone())).is_some();
+        if waits != (entry.view.state == EntryState::Queued) {
+            broken.push((
+                Invariant::I6,
+                format!("{} is {:?} and {} in line", entry.id(), entry.view.state, if waits { "is" } else { "is not" }),
+            ));
+        }
+        deadlines.extend(expiry::due(state, entry.view.state, entry.view.deadline).map(|at| (at, entry.id().clone())));
+    }
+    if deadlines != state.deadlines {
+        broken.push((Invariant::I6, "the list of deadlines is not that of the open entries".to_owned()));
+    }
+    if !state.waiting.index_is_right() {
+        broken.push((Invariant::I6, "the index of the line is not that of the line".to_owned()));
+    }
+}
+
+/// I9: after STOP and before a release of a restore no permit is left, undos that may go on apart.
+fn stopped(state: &State, broken: &mut Vec<(Invariant, String)>) {
+    for (entry, permit) in state.open.iter().filter_map(|id| state.entries.get(id)).filter_map(|e| Some((e, e.permit.as_ref()?))) {
+        if entry.view.state != EntryState::Permitted {
+            continue;
+        }
+        let lives_on = entry.is_undo() && state.keep_undos && state.restore.is_none();
+        if permit.stop_epoch != state.stop.epoch || permit.restore_epoch != state.tokens.restore_epoch() || (state.stop.set && !lives_on) {
+            broken.push((Invariant::I9, format!("{} is still Permitted from before STOP or a restore", entry.id())));
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::authority;
 use crate::entry::Entry;
+use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{admission, budget, facts, ledger};
+use crate::{admission, budget, facts, ledger, phase, restore};
 use picket_core::action::Digest;
 use picket_core::claim::{ClaimBody, ClaimRequest};
 use picket_core::invariants::Invariant;
@@ -12,6 +13,7 @@ use picket_core::ledger::{EntryState, LedgerEvent};
 use picket_core::limits::{LimitRule, Violation};
 use picket_core::phase::Phase;
 use picket_core::scope::FencingToken;
+use std::collections::BTreeSet;
 
 /// Claims, or says every reason why not. A refused claim leaves the permit as it was: what is missing may still come in its time.
 pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
@@ -31,6 +33,7 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
     check_consent(state, &entry, &mut broken);
     broken.extend(admission::broken_limits(state, &entry));
     check_facts(state, &entry, &mut broken);
+    broken.extend(restore::not_fenced(state, entry.cluster()));
     if !broken.is_empty() {
         return Reply::Refused { violations: broken };
     }
@@ -41,11 +44,11 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
     entry.view.claim = Some(claim.clone());
     entry.view.actuator_epoch = Some(claim.actuator_epoch);
     let covered = act_deadline.plus_ms(state.settings.clock_jump_ms);
-    for scope in entry.scopes() {
-        if let Some(lease) = state.leases.live.get_mut(&scope) {
-            lease.expires_at = lease.expires_at.max(covered);
-            lease.preempt_at = None;
-        }
+    let held: BTreeSet<_> = entry.scopes().iter().filter_map(|scope| state.leases.id_at(scope)).collect();
+    for id in held {
+        let until = state.leases.get(id).map_or(covered, |lease| lease.terms.expires_at.max(covered));
+        state.leases.set_expiry(id, until);
+        state.leases.set_notice(id, None);
     }
     match ledger::step_with(state, &claim.entry, LedgerEvent::Claim, |e| *e = entry) {
         Ok(_) => {
@@ -71,10 +74,10 @@ fn check_permit(state: &State, entry: &Entry, claim: &ClaimRequest, broken: &mut
             if permit.expires_at <= now {
                 no(Invariant::I9, format!("the permit expired at {}", permit.expires_at));
             }
-            if permit.stop_epoch != state.stop.epoch {
+            if permit.stop_epoch != state.stop.epoch && !is_planted(Fault::ClaimWithoutStopEpoch) {
                 no(Invariant::I9, format!("STOP was pressed since: permit of stop epoch {}, now {}", permit.stop_epoch, state.stop.epoch));
             }
-            if permit.restore_epoch != state.tokens.restore_epoch() {
+            if permit.restore_epoch != state.tokens.restore_epoch() && !is_planted(Fault::OldPermitAfterRestore) {
                 no(Invariant::I9, "the coordinator was restored from a backup since".to_owned());
             }
         }
@@ -102,9 +105,9 @@ fn check_consent(state: &State, entry: &Entry, broken: &mut Vec<Violation>) {
     if entry.is_undo() {
         return;
     }
-    let phase = state.phases.of(entry.agent());
+    let phase = phase::allowed(state, entry);
     if phase == Phase::Observe {
-        broken.push(Violation::new(LimitRule::NotAllowed, Some(Invariant::I7), format!("{} only observes", entry.agent())));
+        broken.push(phase::only_observes(entry));
     } else if admission::needs_approval(state, entry) && !entry.approved_under(state.stop.epoch) {
         let why = format!("{} in {phase} needs a person's approval of this digest", entry.view.severity);
         broken.push(Violation::new(LimitRule::NotAllowed, Some(Invariant::I7), why));

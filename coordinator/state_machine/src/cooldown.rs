@@ -6,9 +6,6 @@ use picket_core::ids::{EntryId, ServiceId};
 use picket_core::ledger::EntryState;
 use picket_core::time::Timestamp;
 
-/// Services whose cooldowns are remembered at once; more, and nothing new is permitted.
-pub(crate) const SERVICES_MAX: usize = 8192;
-
 const fn is_unresolved(state: EntryState) -> bool {
     state.is_unresolved_claim() || matches!(state, EntryState::Observing)
 }
@@ -21,6 +18,10 @@ pub(crate) const fn is_resolution(from: EntryState, to: EntryState) -> bool {
 /// The cooldown begins.
 pub(crate) fn start(state: &mut State, service: ServiceId, kind: RemediationKind) {
     let until = state.now().plus_ms(state.settings.limits.cooldown_ms);
+    if state.cooldowns.len() >= state.settings.cooldowns_max {
+        forget(state);
+    }
+    // Of what is under way already a cooldown is kept beyond the bound: permits are refused at it (I5 before memory).
     state.cooldowns.entry(service).or_default().insert(kind, until);
 }
 

@@ -1,5 +1,6 @@
 //! Sizes and numbers are checked before anything is believed or kept.
 
+use crate::{bounds, restore};
 use picket_core::coordination::Command;
 use picket_core::facts::ClusterFacts;
 use picket_core::ids::RequestId;
@@ -16,6 +17,8 @@ const SERVICES_MAX: usize = 10_000;
 /// Names listed in one reading, all services together (dependants, namespaces).
 const NAMES_MAX: usize = 200_000;
 const PODS_MAX: u32 = 1_000_000;
+const POLICY_BYTES_MAX: usize = 64 * 1024;
+const FORGET_MAX: usize = 1024;
 
 fn bad(why: String) -> Violation {
     Violation::new(LimitRule::Malformed, None, why)
@@ -47,10 +50,25 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
         }
         Command::Report { report, .. } => check_report(report),
         Command::Grade { outcome, .. } => short("the grade's reason", outcome.why(), TEXT_BYTES_MAX),
-        Command::Deny { why, .. } | Command::SetPhase { why, .. } => short("the reason", why, TEXT_BYTES_MAX),
+        Command::Deny { why, .. }
+        | Command::SetPhase { why, .. }
+        | Command::RestartEvidence { why, .. }
+        | Command::WaiveJournal { why, .. }
+        | Command::RetireCluster { why, .. } => short("the reason", why, TEXT_BYTES_MAX),
         Command::ReportViolation { detail, .. } => short("the detail", detail, TEXT_BYTES_MAX),
         Command::Adjudicate { adjudication } => id("the episode", &adjudication.episode),
-        Command::AcquireLease { scopes, .. } => {
+        Command::SetPolicy { policy } if size_of_json(policy) > POLICY_BYTES_MAX => Err(bad("the policy is too long".to_owned())),
+        Command::ForgetAnswers { requests } if requests.len() > FORGET_MAX => {
+            Err(bounds::full("answers to forget", requests.len(), FORGET_MAX, "requests in one command"))
+        }
+        Command::UploadJournal { acts, .. } => {
+            restore::check_page(acts)?;
+            acts.iter().try_for_each(|act| {
+                id("the entry id", act.entry.as_str())?;
+                act.report.as_ref().map_or(Ok(()), check_report)
+            })
+        }
+        Command::AcquireLease { scopes, .. } | Command::QueueLease { scopes, .. } => {
             for scope in scopes {
                 short("a scope", &scope.to_string(), ID_BYTES_MAX)?;
             }

@@ -1,8 +1,8 @@
 //! Observers and actuators take over a cluster by a higher epoch; a deposed one is not heard any more.
 
-use crate::facts::{self, CLUSTERS_MAX};
 use crate::reply::Reply;
 use crate::state::State;
+use crate::{bounds, facts};
 use picket_core::ids::Principal;
 use picket_core::limits::LimitRule;
 
@@ -12,19 +12,23 @@ pub(crate) fn register(state: &mut State, who: &Principal) -> Reply {
         return Reply::refused(LimitRule::NotAllowed, format!("{who} has no epoch"));
     };
     if facts::book(state, cluster).is_none() {
-        return Reply::refused(LimitRule::Capacity, format!("{CLUSTERS_MAX} clusters are served already"));
+        let max = state.settings.clusters_max;
+        return bounds::refuse("clusters_max", state.clusters.len(), max, "clusters are served (a person can retire one)");
     }
-    let epoch = state.tokens.next().0;
+    let epoch = state.next_token().0;
     if let Some(book) = facts::book(state, cluster) {
         match who {
             Principal::Observer(_) => book.observer_epoch = epoch,
-            _ => book.actuator_epoch = epoch,
+            _ => {
+                book.actuator_epoch = epoch;
+                book.needs_fence = true;
+            }
         }
     }
     Reply::Epoch { epoch }
 }
 
-/// The cluster's sinks refuse tokens from before this stop epoch.
+/// The cluster's sinks refuse tokens from before this stop epoch. STOP shows who has not said so; a restore waits for it [M13].
 pub(crate) fn fence_raised(state: &mut State, who: &Principal, actuator_epoch: u64, stop_epoch: u64) -> Reply {
     let Principal::Actuator(cluster) = who else {
         return Reply::refused(LimitRule::NotAllowed, format!("{who} raises no fence"));

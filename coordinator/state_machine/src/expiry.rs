@@ -10,14 +10,14 @@ impl State {
     /// When the next entry or lease runs out: a tick is due then.
     #[must_use]
     pub fn deadline_next(&self) -> Option<Timestamp> {
-        let entries = self.open.iter().filter_map(|id| self.entries.get(id)).filter_map(|e| due(self, e.view.state, e.view.deadline));
-        let leases = self.leases.live.values().map(|l| l.preempt_at.unwrap_or(l.expires_at));
-        entries.chain(leases).min()
+        let entries = self.deadlines.first().map(|(at, _)| *at);
+        let waiting = self.waiting.due_next(self.settings.starvation_ms);
+        entries.into_iter().chain(self.leases.due_next()).chain(waiting).min()
     }
 }
 
 /// A claim past its deadline waits a while longer: its actuator may still prove what happened.
-fn due(state: &State, of: EntryState, deadline: Option<Timestamp>) -> Option<Timestamp> {
+pub(crate) fn due(state: &State, of: EntryState, deadline: Option<Timestamp>) -> Option<Timestamp> {
     let grace_ms = if of == EntryState::Claimed { state.settings.report_grace_ms } else { 0 };
     deadline.map(|at| at.plus_ms(grace_ms))
 }
@@ -26,15 +26,11 @@ fn due(state: &State, of: EntryState, deadline: Option<Timestamp>) -> Option<Tim
 pub(crate) fn expire(state: &mut State) {
     let now = state.now();
     lease::expire(state);
-    cooldown::forget(state);
-    let episode_ms = state.settings.episode_ms;
-    state.phases.forget(now, episode_ms);
-    let over = state
-        .open
-        .iter()
-        .filter_map(|id| state.entries.get(id))
-        .filter(|e| due(state, e.view.state, e.view.deadline).is_some_and(|at| at <= now));
-    let over: Vec<EntryId> = over.map(|e| e.id().clone()).collect();
+    let starvation_ms = state.settings.starvation_ms;
+    state.waiting.expire(now, starvation_ms);
+    let over: Vec<EntryId> = state.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id.clone()).collect();
+    // In the order of the ledger, not of the deadlines: which of two ends first must not hang on a millisecond.
+    let over: std::collections::BTreeSet<EntryId> = over.into_iter().collect();
     for id in over {
         // The end of a child may have changed its parent meanwhile: look again.
         let Some(at) =
@@ -50,4 +46,12 @@ pub(crate) fn expire(state: &mut State) {
         };
         let _ = ledger::step(state, &id, event);
     }
+}
+
+/// What is kept for a while only. Nothing is decided by its being there, so it goes with the ticks.
+pub(crate) fn forget(state: &mut State) {
+    let (now, retention_ms, episode_ms) = (state.now(), state.settings.request_retention_ms, state.settings.episode_ms);
+    state.dedupe.forget(now, retention_ms);
+    cooldown::forget(state);
+    state.phases.forget(now, episode_ms);
 }

@@ -1,15 +1,13 @@
 //! What the observers vouch for, in the order in which they saw it [M9].
 
 use crate::reply::Reply;
+use crate::restore::Journal;
 use crate::state::State;
 use picket_core::facts::ClusterFacts;
 use picket_core::ids::ClusterName;
 use picket_core::limits::LimitRule;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
-
-/// Clusters that one coordinator serves.
-pub(crate) const CLUSTERS_MAX: usize = 64;
 
 /// What is known of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,11 +23,15 @@ pub(crate) struct ClusterBook {
     pub allowed_pods: u32,
     /// The stop epoch that the sinks' fences were raised to.
     pub fence_stop_epoch: u64,
+    /// An actuator has registered at some time: there are sinks to be fenced.
+    pub needs_fence: bool,
+    /// After a restore: whether its actuator's journal was read.
+    pub journal: Journal,
 }
 
 /// The book of a cluster; `None` when there are too many.
 pub(crate) fn book<'a>(state: &'a mut State, cluster: &ClusterName) -> Option<&'a mut ClusterBook> {
-    if !state.clusters.contains_key(cluster) && state.clusters.len() >= CLUSTERS_MAX {
+    if !state.clusters.contains_key(cluster) && state.clusters.len() >= state.settings.clusters_max {
         return None;
     }
     Some(state.clusters.entry(cluster.clone()).or_default())

@@ -74,7 +74,7 @@ impl Shared {
     fn say(&self, principal: &Principal, request_id: RequestId, command: Command) -> PortResult<Answer> {
         let at = (self.clock)();
         let mut state = self.lock()?;
-        let said = Attributed { principal: principal.clone(), request: Request { request_id, command } };
+        let said = Attributed::new(principal.clone(), Request { request_id, command });
         let response = apply(&mut state, &said, at);
         Ok(sign_answer(&state, &response.answer, &self.key))
     }

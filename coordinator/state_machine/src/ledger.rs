@@ -2,7 +2,8 @@
 
 use crate::entry::Entry;
 use crate::state::State;
-use crate::{budget, cooldown, lease};
+use crate::waiting::Asker;
+use crate::{budget, cooldown, expiry, lease, planted};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ids::EntryId;
 use picket_core::invariants::Invariant;
@@ -25,7 +26,7 @@ pub(crate) struct ChangeLog {
 pub(crate) fn make(state: &mut State, mut entry: Entry) -> EntryId {
     let now = state.now();
     let id = entry.id().clone();
-    entry.view.deadline = deadline(state, entry.view.state, now);
+    let until = deadline(state, entry.view.state, now);
     entry.view.history = vec![(now, entry.view.state)];
     let cluster = entry.cluster().clone();
     let reserves = entry.view.state.holds_budget();
@@ -33,6 +34,7 @@ pub(crate) fn make(state: &mut State, mut entry: Entry) -> EntryId {
         state.open.insert(id.clone());
     }
     state.entries.insert(id.clone(), entry);
+    set_deadline(state, &id, until);
     if reserves {
         budget::note_reservation(state, &cluster);
     }
@@ -60,16 +62,20 @@ pub(crate) fn step_with(
     let from = state.entries.get(id).map_or(EntryState::Expired, |e| e.view.state);
     let to = match next(from, event) {
         Ok(to) => to,
-        Err(forbidden) => {
-            state.count_violation(Invariant::I6);
-            return Err(forbidden);
-        }
+        Err(forbidden) => match planted::unchecked(event) {
+            Some(to) => to,
+            None => {
+                state.count_violation(Invariant::I6);
+                return Err(forbidden);
+            }
+        },
     };
+    set_deadline(state, id, None);
     let until = deadline(state, to, now);
     let Some(entry) = state.entries.get_mut(id) else { return Err(ForbiddenTransition { from, event }) };
     edit(entry);
     entry.view.state = to;
-    entry.view.deadline = until;
+    entry.view.deadline = None;
     entry.view.history.push((now, to));
     entry.view.paging = match to {
         EntryState::Inconclusive | EntryState::Indeterminate | EntryState::UndoFailed => true,
@@ -80,11 +86,12 @@ pub(crate) fn step_with(
     let (cluster, parent) = (entry.cluster().clone(), entry.view.parent.clone());
     let (claimed, undo, cost) = (entry.was_claimed, entry.is_undo(), entry.view.cost_pods);
     let (service, kind) = (entry.view.work.action().service.clone(), entry.view.work.action().kind());
+    set_deadline(state, id, until);
     if to.is_terminal() {
         state.open.remove(id);
     }
     if from == EntryState::Queued {
-        state.leases.stop_waiting(id);
+        state.waiting.leave(&Asker::Entry(id.clone()));
     }
     if !from.holds_budget() && to.holds_budget() {
         budget::note_reservation(state, &cluster);
@@ -120,6 +127,20 @@ fn tell_parent(state: &mut State, parent: &EntryId, child: EntryState) {
     };
     // Undoing has both ways out; the result is in the violations if that should ever change.
     let _ = step(state, parent, event);
+}
+
+/// Sets when an entry's present state runs out.
+pub(crate) fn set_deadline(state: &mut State, id: &EntryId, until: Option<Timestamp>) {
+    let Some((of, before)) = state.entries.get(id).map(|e| (e.view.state, e.view.deadline)) else { return };
+    if let Some(at) = expiry::due(state, of, before) {
+        state.deadlines.remove(&(at, id.clone()));
+    }
+    if let Some(at) = expiry::due(state, of, until) {
+        state.deadlines.insert((at, id.clone()));
+    }
+    if let Some(entry) = state.entries.get_mut(id) {
+        entry.view.deadline = until;
+    }
 }
 
 /// When a state runs out.

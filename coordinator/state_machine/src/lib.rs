@@ -6,6 +6,8 @@
 mod admission;
 mod approval;
 mod authority;
+mod automation;
+mod bounds;
 mod budget;
 mod check;
 mod claim;
@@ -23,10 +25,13 @@ mod lease;
 mod ledger;
 mod permitted;
 mod phase;
+mod planted;
+mod policy;
 mod propose;
 mod queue;
 mod reply;
 mod report;
+mod restore;
 mod settings;
 mod state;
 mod stop;
@@ -35,10 +40,14 @@ mod tests;
 mod token;
 mod undo;
 mod view;
+mod waiting;
 
 pub use check::check;
 pub use in_memory::{InMemoryCoordinator, InMemoryHandle, RunClock};
 pub use permitted::{PermittedAction, permit_for, sign_answer, watch_page};
+#[cfg(feature = "planted-faults")]
+pub use planted::{Fault, plant};
 pub use reply::{Reply, Response, Ruling};
-pub use settings::{Settings, SettingsError};
+pub use restore::{RestoreError, RestoreOrder};
+pub use settings::{Priorities, Settings, SettingsError};
 pub use state::{State, apply};

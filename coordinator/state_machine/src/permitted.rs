@@ -53,10 +53,11 @@ impl State {
 }
 
 /// Takes the entry's scopes and writes its permit. Only called from `apply`, when every limit holds and the scopes are free.
-pub(crate) fn issue(state: &mut State, entry: &mut Entry) {
+/// `out_of_turn`: it waited so long that it went before its priority.
+pub(crate) fn issue(state: &mut State, entry: &mut Entry, out_of_turn: bool) {
     let now = state.now();
-    let holder = Holder::Entry(entry.id().clone());
-    let tokens = lease::grant(state, &holder, &entry.scopes(), now.plus_ms(state.settings.lease_ttl_ms));
+    let terms = lease::of_the_ledger(state, out_of_turn);
+    let tokens = lease::grant(state, Holder::Entry(entry.id().clone()), &entry.scopes(), terms);
     entry.view.tokens.clone_from(&tokens);
     entry.permit = Some(PermitBody {
         entry: entry.id().clone(),
@@ -103,7 +104,10 @@ pub fn sign_answer(state: &State, reply: &Reply, key: &SigningKey) -> Answer {
         }
         Reply::Epoch { epoch } => Answer::Epoch { epoch: *epoch },
         Reply::Claimed { claim } => Answer::Claimed { confirmation: ClaimConfirmation::sign(claim.clone(), key) },
-        Reply::Leased { tokens, expires_at } => Answer::Leased { tokens: tokens.clone(), expires_at: *expires_at },
+        Reply::Leased { tokens, expires_at, preempt_at } => {
+            Answer::Leased { tokens: tokens.clone(), expires_at: *expires_at, preempt_at: *preempt_at }
+        }
+        Reply::Waiting { position, lapses_at } => Answer::Waiting { position: *position, lapses_at: *lapses_at },
         Reply::Done => Answer::Done,
         Reply::Refused { violations } => Answer::Refused { violations: violations.clone() },
     }

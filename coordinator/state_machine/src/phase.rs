@@ -1,20 +1,19 @@
 //! Who may do how much by itself: earned by adjudicated episodes, lost by one violation.
 
+use crate::bounds;
+use crate::entry::Entry;
 use crate::ledger;
 use crate::reply::Reply;
 use crate::state::State;
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::LedgerEvent;
-use picket_core::limits::LimitRule;
+use picket_core::limits::{LimitRule, Violation};
 use picket_core::outcome::Adjudication;
 use picket_core::phase::{Phase, PhaseState, gate};
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Episodes that are remembered so as to count once.
-const EPISODES_MAX: usize = 8192;
 
 /// Phases, and the episodes of the last day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +37,27 @@ impl Phases {
     pub(crate) fn forget(&mut self, now: Timestamp, episode_ms: i64) {
         self.episodes.retain(|_, at| now.since_ms(*at) < episode_ms);
     }
+}
+
+/// The phase for this act: its agent's, unless a cap is lower.
+pub(crate) fn allowed(state: &State, entry: &Entry) -> Phase {
+    let caps = state.settings.caps.iter().filter(|cap| cap.covers(entry.agent(), entry.view.work.action()));
+    caps.map(|cap| cap.at_most).fold(state.phases.of(entry.agent()), Phase::min)
+}
+
+/// Why an act of an observing agent does not go on (I7).
+pub(crate) fn only_observes(entry: &Entry) -> Violation {
+    let why = format!("{} only observes here", entry.agent());
+    Violation::new(LimitRule::NotAllowed, Some(Invariant::I7), why)
+}
+
+/// What was earned was earned by another model, catalogue or calibration: counting begins anew, in Observe.
+pub(crate) fn restart_evidence(state: &mut State, who: &Principal, agent: AgentKind, why: &str) -> Reply {
+    demote(state, agent, Phase::Observe, &format!("{who}: evidence restarts: {why}"));
+    let known = state.phases.state_of(agent);
+    let fresh = PhaseState { phase: known.phase, since: known.since, because: known.because, ..PhaseState::default() };
+    state.phases.by_agent.insert(agent, fresh);
+    Reply::Done
 }
 
 /// Sets a lower phase; what the agent has asked for and nobody began is cancelled. Undos are no business of phases.
@@ -101,9 +121,9 @@ fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, co
     if state.phases.episodes.get(&key).is_some_and(|at| now.since_ms(*at) < episode_ms) {
         return Counted::Already;
     }
-    if state.phases.episodes.len() >= EPISODES_MAX {
+    if state.phases.episodes.len() >= state.settings.episodes_max {
         state.phases.forget(now, episode_ms);
-        if state.phases.episodes.len() >= EPISODES_MAX {
+        if state.phases.episodes.len() >= state.settings.episodes_max {
             return Counted::Full;
         }
     }
@@ -130,7 +150,8 @@ pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
     match count(state, said.agent, &said.episode, said.diagnosed, said.correct) {
         Counted::Yes | Counted::Already => Reply::Done,
         Counted::Full => {
-            Reply::refused(LimitRule::Capacity, format!("{EPISODES_MAX} episodes of the last day are remembered: adjudicate again later"))
+            let (have, max) = (state.phases.episodes.len(), state.settings.episodes_max);
+            bounds::refuse("episodes_max", have, max, "episodes of the last day are remembered (adjudicate again later)")
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::reply::{Reply, Ruling};
 use crate::state::State;
-use crate::{admission, ledger, permitted, queue};
+use crate::{admission, bounds, ledger, permitted, phase, queue};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ids::EntryId;
 use picket_core::ledger::EntryState;
@@ -54,7 +54,7 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
     let mut broken = if state.stop.set { Vec::new() } else { admission::broken_limits(state, &entry) };
     broken.extend(capacity(state));
     broken.extend(asked_already(state, &entry));
-    let phase = if proposal.replay { Phase::Observe } else { state.phases.of(proposal.agent) };
+    let phase = if proposal.replay { Phase::Observe } else { phase::allowed(state, &entry) };
     entry.view.state = if !broken.is_empty() {
         entry.view.violations = broken;
         EntryState::Denied
@@ -63,7 +63,7 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
     } else if admission::needs_approval(state, &entry) {
         EntryState::AwaitingApproval
     } else if queue::may_go(state, &entry) {
-        permitted::issue(state, &mut entry);
+        permitted::issue(state, &mut entry, false);
         EntryState::Permitted
     } else {
         EntryState::Queued
@@ -78,7 +78,7 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
 
 fn capacity(state: &State) -> Option<Violation> {
     let (open, max) = (state.open.len(), state.settings.entries_open_max);
-    (open >= max).then(|| Violation::new(LimitRule::Capacity, None, format!("{open} entries are open, {max} may be")))
+    (open >= max).then(|| bounds::full("entries_open_max", open, max, "entries are open"))
 }
 
 /// One agent asks once about one service at a time; another agent lines up behind it.

@@ -51,12 +51,22 @@ pub enum Reply {
         /// To be signed.
         claim: ClaimBody,
     },
-    /// To AcquireLease and RenewLease.
+    /// To AcquireLease, QueueLease and RenewLease.
     Leased {
         /// One token per scope.
         tokens: BTreeMap<Scope, FencingToken>,
         /// Coordinator time.
         expires_at: Timestamp,
+        /// It ends then, because somebody with precedence waits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preempt_at: Option<Timestamp>,
+    },
+    /// To QueueLease: not yet. It is not remembered as the answer; the lease will be.
+    Waiting {
+        /// Waiters before this one.
+        position: u32,
+        /// Coordinator time.
+        lapses_at: Timestamp,
     },
     /// Done; nothing more to say.
     Done,
@@ -68,6 +78,12 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The node that put the command into the log had ceased to lead: nothing was done, and the same request may be sent again.
+    #[must_use]
+    pub fn is_from_a_deposed_leader(&self) -> bool {
+        matches!(self, Self::Refused { violations } if violations.iter().any(|v| v.rule == LimitRule::Deposed))
+    }
+
     pub(crate) fn refused(rule: LimitRule, reason: impl Into<String>) -> Self {
         Self::Refused { violations: vec![Violation::new(rule, None, reason)] }
     }

@@ -2,8 +2,30 @@
 
 use picket_core::limits::LimitRules;
 use picket_core::phase::GateRule;
+use picket_core::policy::PhaseCap;
 use picket_core::severity::Severity;
 use serde::{Deserialize, Serialize};
+
+/// Whose work goes first: 1 to 31, lower first. By default containment over repair over savings.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Priorities {
+    /// Acts of the SecOps agent, and leases taken for containment.
+    pub containment: u8,
+    /// Acts of the SRE agent, and leases taken for repair.
+    pub repair: u8,
+    /// Acts of the FinOps agent, and leases taken for savings.
+    pub savings: u8,
+}
+
+impl Default for Priorities {
+    fn default() -> Self {
+        Self { containment: 1, repair: 2, savings: 3 }
+    }
+}
+
+/// Phase caps that may be in force at once.
+pub(crate) const CAPS_MAX: usize = 64;
 
 /// Limits, gate, and every length of time of PROTOCOL.md.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +37,10 @@ pub struct Settings {
     pub gate: GateRule,
     /// Severities that never run without approval. 1 and 2 are among them whatever is written here.
     pub approval_severities: Vec<u8>,
+    /// Phases are capped for some acts.
+    pub caps: Vec<PhaseCap>,
+    /// Whose work goes first.
+    pub priorities: Priorities,
     /// True under the demonstration CA: phases by fiat, permits that a real actuator refuses.
     pub demonstration: bool,
     /// Keep the scope's lease until the act is graded. False: until it is reported; its target stays blocked until the grade.
@@ -39,6 +65,14 @@ pub struct Settings {
     pub refresh_ttl_ms: i64,
     /// A permitted act is preempted this long after a graver one was told to wait.
     pub preempt_grace_ms: i64,
+    /// Other automation is preempted after half its TTL, but not sooner than `preempt_grace_ms` and not later than this.
+    pub preempt_grace_max_ms: i64,
+    /// A waiter that has waited longer goes before every priority, undos apart.
+    pub starvation_ms: i64,
+    /// A request that waits for a lease keeps its place this long unless it asks again.
+    pub wait_ttl_ms: i64,
+    /// Longest delay of a message.
+    pub message_delay_ms: i64,
     /// Answers are kept for retries this long.
     pub request_retention_ms: i64,
     /// Largest jump of the replicated clock at a leader change (ε).
@@ -53,6 +87,22 @@ pub struct Settings {
     pub changes_max: usize,
     /// Answers that are kept for retries, per principal.
     pub requests_max: usize,
+    /// Answers that are kept for retries, of all principals together.
+    pub requests_total_max: usize,
+    /// Principals whose answers are kept.
+    pub principals_max: usize,
+    /// Leases that other automation may hold, all together.
+    pub leases_max: usize,
+    /// Requests of other automation that may wait for leases.
+    pub waiters_max: usize,
+    /// Free scopes whose last token is remembered.
+    pub tokens_remembered_max: usize,
+    /// Services whose cooldowns are remembered at once; more, and nothing new is permitted.
+    pub cooldowns_max: usize,
+    /// Clusters that one coordinator serves.
+    pub clusters_max: usize,
+    /// Episodes of the last day that are remembered so as to count once.
+    pub episodes_max: usize,
 }
 
 impl Default for Settings {
@@ -61,6 +111,8 @@ impl Default for Settings {
             limits: LimitRules::default(),
             gate: GateRule::default(),
             approval_severities: vec![1, 2],
+            caps: Vec::new(),
+            priorities: Priorities::default(),
             demonstration: false,
             lease_through_observing: true,
             permit_ttl_ms: 20_000,
@@ -73,13 +125,25 @@ impl Default for Settings {
             lease_ttl_ms: 60_000,
             refresh_ttl_ms: 30_000,
             preempt_grace_ms: 5_000,
+            preempt_grace_max_ms: 60_000,
+            starvation_ms: 60_000,
+            wait_ttl_ms: 10_000,
+            message_delay_ms: 1_000,
             request_retention_ms: 5 * 60_000,
             clock_jump_ms: 2_000,
             episode_ms: 24 * 3_600_000,
             entries_open_max: 512,
             entries_ended_max: 1024,
             changes_max: 4096,
-            requests_max: 4096,
+            requests_max: 16_384,
+            requests_total_max: 131_072,
+            principals_max: 1024,
+            leases_max: 131_072,
+            waiters_max: 16_384,
+            tokens_remembered_max: 4096,
+            cooldowns_max: 8192,
+            clusters_max: 64,
+            episodes_max: 8192,
         }
     }
 }
@@ -93,6 +157,12 @@ pub enum SettingsError {
     /// The ratio is out of range.
     #[error("limits.max_fleet_restart_ratio must be a number between 0 and 0.25")]
     Ratio,
+    /// A class of priority is out of range.
+    #[error("{0} must be 1 to 31")]
+    Class(&'static str),
+    /// Too many caps or severities.
+    #[error("at most {CAPS_MAX} caps and 4 severities")]
+    TooMany,
     /// The first must be at least the second.
     #[error("{0} must be at least {1}: {2}")]
     TooShort(&'static str, &'static str, &'static str),
@@ -112,6 +182,9 @@ impl Settings {
             ("queue_ttl_ms", self.queue_ttl_ms),
             ("monitor_window_ms", self.monitor_window_ms),
             ("lease_ttl_ms", self.lease_ttl_ms),
+            ("preempt_grace_ms", self.preempt_grace_ms),
+            ("starvation_ms", self.starvation_ms),
+            ("wait_ttl_ms", self.wait_ttl_ms),
             ("refresh_ttl_ms", self.refresh_ttl_ms),
             ("limits.evidence_ttl_ms", self.limits.evidence_ttl_ms),
             ("limits.facts_ttl_ms", self.limits.facts_ttl_ms),
@@ -119,6 +192,11 @@ impl Settings {
             ("entries_ended_max", self.entries_ended_max as i64),
             ("changes_max", self.changes_max as i64),
             ("requests_max", self.requests_max as i64),
+            ("requests_total_max", self.requests_total_max as i64),
+            ("principals_max", self.principals_max as i64),
+            ("cooldowns_max", self.cooldowns_max as i64),
+            ("clusters_max", self.clusters_max as i64),
+            ("episodes_max", self.episodes_max as i64),
         ] {
             if value <= 0 {
                 return Err(SettingsError::NotPositive(name));
@@ -127,6 +205,18 @@ impl Settings {
         let ratio = self.limits.max_fleet_restart_ratio;
         if !ratio.is_finite() || !(0.0..=0.25).contains(&ratio) {
             return Err(SettingsError::Ratio);
+        }
+        for (name, class) in [
+            ("priorities.containment", self.priorities.containment),
+            ("priorities.repair", self.priorities.repair),
+            ("priorities.savings", self.priorities.savings),
+        ] {
+            if !(1..=31).contains(&class) {
+                return Err(SettingsError::Class(name));
+            }
+        }
+        if self.caps.len() > CAPS_MAX || self.approval_severities.len() > 4 {
+            return Err(SettingsError::TooMany);
         }
         if self.lease_ttl_ms < self.permit_ttl_ms + self.clock_jump_ms {
             return Err(SettingsError::TooShort(
@@ -142,10 +232,10 @@ impl Settings {
                 "an approved act could never be claimed",
             ));
         }
-        if self.request_retention_ms < self.permit_ttl_ms + self.act_deadline_ms {
+        if self.request_retention_ms < self.permit_ttl_ms + self.act_deadline_ms + self.message_delay_ms {
             return Err(SettingsError::TooShort(
                 "request_retention_ms",
-                "permit_ttl_ms + act_deadline_ms",
+                "permit_ttl_ms + act_deadline_ms + message_delay_ms",
                 "a retried claim would be answered anew",
             ));
         }

@@ -1,5 +1,6 @@
 //! The whole replicated state, and the one function that changes it.
 
+use crate::automation;
 use crate::clock::Clock;
 use crate::dedupe::Dedupe;
 use crate::entry::Entry;
@@ -7,15 +8,20 @@ use crate::facts::ClusterBook;
 use crate::lease::Leases;
 use crate::ledger::ChangeLog;
 use crate::phase::Phases;
+use crate::planted::{self, Fault, is_planted};
 use crate::reply::{Reply, Response};
+use crate::restore::Restore;
 use crate::settings::Settings;
-use crate::token::Tokens;
-use crate::{approval, authority, claim, edge, epochs, expiry, facts, grade, lease, phase, propose, queue, report, stop, undo};
+use crate::token::{COUNTER_MAX, Tokens};
+use crate::waiting::Line;
+use crate::{approval, authority, bounds, claim, edge, epochs, expiry, facts, grade, phase, policy, propose, queue, report, restore};
+use crate::{stop, undo};
 use picket_core::action::RemediationKind;
 use picket_core::coordination::{Attributed, Command, StopView};
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::invariants::{Invariant, no_violations};
 use picket_core::limits::LimitRule;
+use picket_core::scope::FencingToken;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,9 +35,13 @@ pub struct State {
     pub(crate) entries: BTreeMap<EntryId, Entry>,
     /// Entries that are not terminal.
     pub(crate) open: BTreeSet<EntryId>,
+    /// When each of them runs out.
+    pub(crate) deadlines: BTreeSet<(Timestamp, EntryId)>,
     pub(crate) entries_made: u64,
     pub(crate) log: ChangeLog,
     pub(crate) leases: Leases,
+    #[serde(serialize_with = "planted::line_in_snapshot")]
+    pub(crate) waiting: Line,
     pub(crate) cooldowns: BTreeMap<ServiceId, BTreeMap<RemediationKind, Timestamp>>,
     pub(crate) clusters: BTreeMap<ClusterName, ClusterBook>,
     pub(crate) phases: Phases,
@@ -41,10 +51,17 @@ pub struct State {
     pub(crate) violations: BTreeMap<Invariant, u64>,
     /// Of those, the ones that others saw.
     pub(crate) reported: BTreeMap<Invariant, u64>,
+    pub(crate) policy_version: u64,
+    /// Restored from a backup, and not released yet.
+    pub(crate) restore: Option<Restore>,
+    #[serde(serialize_with = "planted::answers_in_snapshot")]
     pub(crate) dedupe: Dedupe,
     /// Changed by the command being applied; empty between commands.
     #[serde(skip)]
     pub(crate) changed: Vec<EntryId>,
+    #[cfg(feature = "planted-faults")]
+    #[serde(skip)]
+    pub(crate) local: planted::Local,
 }
 
 impl State {
@@ -57,9 +74,11 @@ impl State {
             tokens: Tokens::default(),
             entries: BTreeMap::new(),
             open: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             entries_made: 0,
             log: ChangeLog::default(),
             leases: Leases::default(),
+            waiting: Line::default(),
             cooldowns: BTreeMap::new(),
             clusters: BTreeMap::new(),
             phases: Phases::default(),
@@ -67,8 +86,12 @@ impl State {
             keep_undos: false,
             violations: no_violations(),
             reported: no_violations(),
+            policy_version: 0,
+            restore: None,
             dedupe: Dedupe::default(),
             changed: Vec::new(),
+            #[cfg(feature = "planted-faults")]
+            local: planted::Local::default(),
         }
     }
 
@@ -86,8 +109,25 @@ impl State {
 
     pub(crate) fn next_entry_id(&mut self) -> EntryId {
         self.entries_made += 1;
-        // Zero-padded, so that the order of ids is the order of making; `restore_epoch` first, so that a restored past makes no twin.
-        EntryId(format!("act-{}-{:08}", self.tokens.restore_epoch(), self.entries_made))
+        // Zero-padded, so that the order of ids is the order of making; `restore_epoch` first, so that a restored past makes no twin
+        // (`act-0-` sorts before `act-0001-`).
+        match self.tokens.restore_epoch() {
+            0 => EntryId(format!("act-0-{:08}", self.entries_made)),
+            epoch => EntryId(format!("act-{epoch:04}-{:08}", self.entries_made)),
+        }
+    }
+
+    /// The next fencing token or epoch.
+    pub(crate) fn next_token(&mut self) -> FencingToken {
+        planted::token_of_this_node(self).unwrap_or_else(|| self.tokens.next())
+    }
+
+    /// Nothing of one command is left over for the next.
+    pub(crate) fn end_command(&mut self) -> Vec<EntryId> {
+        self.leases.forget_tokens(self.settings.tokens_remembered_max);
+        self.leases.take_freed();
+        self.waiting.take_moved();
+        std::mem::take(&mut self.changed)
     }
 
     /// Violations that `apply` found itself.
@@ -103,40 +143,56 @@ impl State {
 
 /// Carries one command out. `at` is the leader's clock when it proposed the command.
 ///
-/// A retry (same principal, same request id) gets the first answer and changes nothing.
+/// A retry (same principal, same request id) gets the first answer and changes nothing. A command of a deposed leader changes nothing
+/// and is not answered for good: the same request may come again through the leader that followed.
 #[must_use]
 pub fn apply(state: &mut State, said: &Attributed, at: Timestamp) -> Response {
-    state.clock.advance(at);
-    state.changed.clear();
-    let (principal, request) = (&said.principal, &said.request.request_id);
+    let (principal, request, command) = (&said.principal, &said.request.request_id, &said.request.command);
+    let nothing = |answer| Response { answer, changed: Vec::new() };
+    planted::remember_for_stale_reads(state);
+    if state.clock.is_deposed(said.proposer) && !(is_planted(Fault::ExpiryByDeposed) && matches!(command, Command::Tick)) {
+        return nothing(Reply::refused(LimitRule::Deposed, "another node has led since this was put into the log: send it again"));
+    }
+    let at = planted::clock_of_this_node(state, at);
+    let given_back_ms = state.clock.advance(said.proposer, command, at, state.settings.clock_jump_ms);
+    if given_back_ms > 0 {
+        state.leases.postpone(given_back_ms);
+        state.waiting.postpone(given_back_ms);
+    }
     if let Some(first) = state.dedupe.find(principal, request) {
-        return Response { answer: first.clone(), changed: Vec::new() };
+        return nothing(first.clone());
     }
     if let Err(why) = edge::check_request(request) {
-        return Response { answer: Reply::refused(LimitRule::Malformed, why), changed: Vec::new() };
+        return nothing(Reply::refused(LimitRule::Malformed, why));
     }
     let now = state.now();
-    // A tick is the same whenever it comes: remembering it would only push younger answers out.
-    let remembered = !matches!(said.request.command, Command::Tick);
-    if remembered && state.dedupe.room(principal, now, state.settings.request_retention_ms, state.settings.requests_max).is_err() {
-        let why =
-            format!("{} answers to {principal} are kept already; retry in a minute with the same request id", state.settings.requests_max);
-        return Response { answer: Reply::refused(LimitRule::Capacity, why), changed: Vec::new() };
+    // These are the same whenever they come: remembering them would only push younger answers out.
+    let idempotent = matches!(command, Command::Tick | Command::ForgetAnswers { .. });
+    if !idempotent && let Err(full) = state.dedupe.room(principal, now, &state.settings) {
+        return nothing(Reply::Refused { violations: vec![full] });
     }
     let before = state.own_violations();
     // What has run out has run out before anybody is heard.
     expiry::expire(state);
-    let answer = match authority::may_say(state, principal, &said.request.command).and_then(|()| edge::check_command(&said.request.command))
-    {
-        Ok(()) => carry_out(state, said),
+    let heard = authority::may_say(state, principal, command).and_then(|()| edge::check_command(command));
+    let answer = match heard {
         Err(violation) => Reply::Refused { violations: vec![violation] },
+        Ok(()) if state.tokens.are_spent() && takes_a_token(command) => {
+            bounds::refuse("tokens", COUNTER_MAX as usize, COUNTER_MAX as usize, "tokens of this restore epoch are spent: restore a backup")
+        }
+        Ok(()) => carry_out(state, said),
     };
     queue::grant_what_is_free(state);
     phase::own_violations(state, before);
-    if remembered {
+    // Whoever waits asks again with the same request, and is answered then.
+    if !idempotent && !matches!(answer, Reply::Waiting { .. }) {
         state.dedupe.keep(principal, request, &answer, now);
     }
-    Response { answer, changed: std::mem::take(&mut state.changed) }
+    Response { answer, changed: state.end_command() }
+}
+
+const fn takes_a_token(command: &Command) -> bool {
+    matches!(command, Command::Propose { .. } | Command::Register | Command::AcquireLease { .. } | Command::QueueLease { .. })
 }
 
 fn carry_out(state: &mut State, said: &Attributed) -> Reply {
@@ -155,16 +211,27 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::Undo { entry } => undo::by_human(state, entry),
         Command::Resolve { entry, resolution } => undo::resolve(state, entry, *resolution),
         Command::Stop { keep_undos } => stop::stop(state, who, *keep_undos),
-        Command::Resume => stop::resume(state),
+        Command::Resume => stop::resume(state, who),
         Command::SetPhase { agent, phase, why } => phase::set(state, who, *agent, *phase, why),
         Command::Adjudicate { adjudication } => phase::adjudicate(state, adjudication),
         Command::ReportViolation { invariant, agent, detail } => phase::violation_reported(state, who, *invariant, *agent, detail),
-        Command::AcquireLease { scopes, ttl_ms } => lease::acquire(state, who, scopes, *ttl_ms),
-        Command::RenewLease { scope, token, ttl_ms } => lease::renew(state, who, scope, *token, *ttl_ms),
-        Command::ReleaseLease { scope, token } => lease::release(state, who, scope, *token),
+        Command::AcquireLease { scopes, ttl_ms } => automation::acquire(state, who, scopes, *ttl_ms),
+        Command::QueueLease { scopes, ttl_ms, priority } => {
+            automation::queue_up(state, who, &said.request.request_id, scopes, *ttl_ms, *priority)
+        }
+        Command::RenewLease { scope, token, ttl_ms } => automation::renew(state, who, scope, *token, *ttl_ms),
+        Command::ReleaseLease { scope, token } => automation::release(state, who, scope, *token),
+        Command::ForgetAnswers { requests } => {
+            state.dedupe.forget_these(who, requests);
+            Reply::Done
+        }
+        Command::SetPolicy { policy } => policy::set(state, policy),
+        Command::RestartEvidence { agent, why } => phase::restart_evidence(state, who, *agent, why),
+        Command::UploadJournal { actuator_epoch, acts, last } => restore::upload(state, who, *actuator_epoch, acts, *last),
+        Command::WaiveJournal { cluster, .. } => restore::waive(state, cluster),
+        Command::RetireCluster { cluster, .. } => restore::retire(state, cluster),
         Command::Tick => {
-            let (now, retention_ms) = (state.now(), state.settings.request_retention_ms);
-            state.dedupe.forget(now, retention_ms);
+            expiry::forget(state);
             Reply::Done
         }
     }

@@ -4,7 +4,7 @@ use crate::authority;
 use crate::propose::blank;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{budget, ledger, permitted, queue};
+use crate::{bounds, budget, ledger, permitted, queue, restore};
 use picket_core::coordination::Resolution;
 use picket_core::ids::EntryId;
 use picket_core::ledger::{EntryState, ForbiddenTransition, LedgerEvent};
@@ -19,11 +19,15 @@ pub(crate) fn may_begin(state: &State, id: &EntryId) -> Result<(), Violation> {
         let kind = entry.view.work.action().kind();
         return no(LimitRule::NotAllowed, format!("{id} ({kind}) cannot be taken back by picket: a person must see to it"));
     }
+    if let Some(violation) = restore::forbids(state) {
+        return Err(violation);
+    }
     if state.stop.set && !state.keep_undos {
         return no(LimitRule::Stopped, "STOP is set: undos wait for its release".to_owned());
     }
     if entry.view.history.len() >= ledger::HISTORY_MAX {
-        return no(LimitRule::Capacity, format!("{id} was taken back too many times: resolve it by hand"));
+        let have = entry.view.history.len();
+        return Err(bounds::full("history", have, ledger::HISTORY_MAX, &format!("states of {id} (resolve it by hand)")));
     }
     let child = entry.view.child.as_ref().and_then(|c| state.entries.get(c));
     if let Some(child) = child.filter(|c| c.is_before_claim() || c.view.state.is_unresolved_claim()) {
@@ -62,12 +66,10 @@ pub(crate) fn begin(state: &mut State, id: &EntryId, event: LedgerEvent) -> Resu
     child.evidence_echo = state.now();
     // The parent's scopes pass to it, with new tokens: nothing comes between an act and its undo.
     for scope in child.scopes() {
-        if state.leases.is_held_by(&scope, id) {
-            state.leases.live.remove(&scope);
-        }
+        state.leases.end_of_entry(&scope, id);
     }
     if state.leases.all_free(&child.scopes()) {
-        permitted::issue(state, &mut child);
+        permitted::issue(state, &mut child, false);
         child.view.state = EntryState::Permitted;
     } else {
         child.view.state = EntryState::Queued;

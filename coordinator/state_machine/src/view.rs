@@ -1,17 +1,27 @@
 //! What everybody may see.
 
+use crate::lease::{Holder, Lease};
 use crate::state::State;
-use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView, StopView};
+use crate::{planted, restore, stop};
+use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
 use picket_core::ids::{AgentKind, EntryId};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::EntryState;
 use picket_core::phase::gate;
+use picket_core::scope::Scope;
 use std::collections::BTreeMap;
+
+/// Leases of other automation in one status, and waiters of one scope: everybody asks for the status all the time.
+const LEASES_SHOWN_MAX: usize = 1000;
+const WAITING_SHOWN_MAX: usize = 100;
 
 impl State {
     /// The coordinator at a glance. The node fills in who leads.
     #[must_use]
     pub fn status(&self) -> CoordinatorStatus {
+        if let Some(before) = planted::stale(self) {
+            return before.status();
+        }
         let phases = AgentKind::ALL.into_iter().map(|agent| {
             let state = self.phases.state_of(agent);
             let gate = gate(&state, &self.settings.gate);
@@ -25,11 +35,14 @@ impl State {
             leader: None,
             restore_epoch: self.tokens.restore_epoch(),
             demonstration: self.settings.demonstration,
-            stop: StopView { open_claims: self.count(EntryState::Claimed), ..self.stop.clone() },
+            stop: stop::view(self, self.count(EntryState::Claimed)),
             phases: phases.collect(),
             leases: self.lease_views(),
+            leases_total: self.leases.len() as u64,
             violations: self.violations.clone(),
             facts_age_ms: ages.collect(),
+            policy_version: self.policy_version,
+            restore: restore::view(self),
         }
     }
 
@@ -40,20 +53,32 @@ impl State {
     }
 
     fn lease_views(&self) -> Vec<LeaseView> {
-        let view = |(scope, lease): (&picket_core::scope::Scope, &crate::lease::Lease)| LeaseView {
+        let of_entries = self.open.iter().filter_map(|id| self.entries.get(id)).flat_map(|e| {
+            let held = e.scopes().into_iter().filter(|s| self.leases.is_held_by(s, e.id()));
+            held.filter_map(|s| self.leases.at(&s)).flat_map(|l| self.views_of(l)).collect::<Vec<_>>()
+        });
+        let mut views: Vec<LeaseView> = of_entries.collect();
+        let foreign = self.leases.iter().map(|(_, l)| l).filter(|l| matches!(l.holder, Holder::Principal(_)));
+        views.extend(foreign.take(LEASES_SHOWN_MAX).flat_map(|l| self.views_of(l)).take(LEASES_SHOWN_MAX));
+        views.sort_by(|a, b| a.scope.cmp(&b.scope));
+        views
+    }
+
+    /// The lease of one scope, when somebody holds it.
+    #[must_use]
+    pub fn lease(&self, scope: &Scope) -> Option<LeaseView> {
+        self.views_of(self.leases.at(scope)?).find(|view| view.scope == *scope)
+    }
+
+    fn views_of(&self, lease: &Lease) -> impl Iterator<Item = LeaseView> {
+        lease.scopes.iter().map(|(scope, token)| LeaseView {
             scope: scope.clone(),
             holder: lease.holder.name(),
-            token: lease.token,
-            expires_at: lease.expires_at,
-            waiting: self
-                .leases
-                .waiting
-                .iter()
-                .filter(|w| self.entries.get(&w.entry).is_some_and(|e| e.scopes().contains(scope)))
-                .map(|w| w.entry.to_string())
-                .collect(),
-        };
-        self.leases.live.iter().map(view).collect()
+            token: *token,
+            expires_at: lease.terms.expires_at,
+            waiting: self.waiting.names(scope, WAITING_SHOWN_MAX),
+            preempt_at: lease.preempt_at,
+        })
     }
 
     fn count(&self, state: EntryState) -> u32 {

@@ -97,6 +97,8 @@ pub const fn rule(rule: LimitRule) -> &'static str {
         LimitRule::Capacity => "the coordinator has room",
         LimitRule::Malformed => "every value is well formed",
         LimitRule::UserPolicy => "the user's policy allows it",
+        LimitRule::Restoring => "the coordinator was released after its restore",
+        LimitRule::Deposed => "the leader still leads",
     }
 }
 

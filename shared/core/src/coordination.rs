@@ -10,7 +10,9 @@ use crate::limits::Violation;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
 use crate::phase::{GateReading, Phase, PhaseState};
+use crate::policy::Policy;
 use crate::proposal::{Proposal, Work};
+use crate::restore::{JournaledAct, RestoreView};
 use crate::scope::{FencingToken, Scope};
 use crate::severity::Severity;
 use crate::time::Timestamp;
@@ -36,6 +38,19 @@ pub enum Resolution {
     Failed,
     /// Take it back.
     Undo,
+}
+
+/// What a lease of other automation is for. It sets who goes before whom, and who may be preempted by whom.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeasePriority {
+    /// As the SecOps agent's acts.
+    Containment,
+    /// As the SRE agent's acts.
+    #[default]
+    Repair,
+    /// As the FinOps agent's acts.
+    Savings,
 }
 
 /// Everything that can be asked. The comment says who may.
@@ -93,7 +108,7 @@ pub enum Command {
         /// How it went.
         report: Report,
     },
-    /// Actuator: the sinks of this cluster refuse anything below this stop epoch's tokens.
+    /// Actuator: the sinks of this cluster refuse any token below [`StopView::fence_token`], as of this stop epoch.
     FenceRaised {
         /// The actuator's epoch.
         actuator_epoch: u64,
@@ -151,14 +166,25 @@ pub enum Command {
         /// In words.
         detail: String,
     },
-    /// Anyone: lease these scopes (other automation; the ledger takes its leases by itself).
+    /// Anyone but agents: lease these scopes now or not at all (other automation; the ledger takes its leases by itself).
     AcquireLease {
         /// Sorted, each once, at most 16.
         scopes: Vec<Scope>,
         /// 1 s to 1 h.
         ttl_ms: i64,
     },
-    /// The holder: longer.
+    /// Anyone but agents: lease these scopes when it is my turn. While others hold them the answer is [`Answer::Waiting`]: the same
+    /// request (same id) keeps the place, and takes the lease once it is granted. Not asked again in time, the place lapses.
+    QueueLease {
+        /// Sorted, each once, at most 16.
+        scopes: Vec<Scope>,
+        /// 1 s to 1 h.
+        ttl_ms: i64,
+        /// What for.
+        #[serde(default)]
+        priority: LeasePriority,
+    },
+    /// The holder: longer, with all scopes that were taken together.
     RenewLease {
         /// Any one of its scopes.
         scope: Scope,
@@ -167,12 +193,52 @@ pub enum Command {
         /// From now.
         ttl_ms: i64,
     },
-    /// The holder: done.
+    /// The holder: done, with all scopes that were taken together.
     ReleaseLease {
         /// Any one of its scopes.
         scope: Scope,
         /// The token it was granted with.
         token: FencingToken,
+    },
+    /// Anyone: I have the answers to these requests and will not ask again. They need not be kept any longer.
+    ForgetAnswers {
+        /// At most 1024.
+        requests: Vec<RequestId>,
+    },
+    /// Human: from now on these limits hold; also for what was permitted before, because a claim looks at them again.
+    SetPolicy {
+        /// Its version is the present one's successor.
+        policy: Box<Policy>,
+    },
+    /// Human, or the agent itself: its model, catalogue or calibration has changed, so what was earned counts no longer.
+    RestartEvidence {
+        /// Whose.
+        agent: AgentKind,
+        /// What changed.
+        why: String,
+    },
+    /// Actuator, after a restore from backup: what my journal says of my claims [M13].
+    UploadJournal {
+        /// The actuator's epoch.
+        actuator_epoch: u64,
+        /// At most 256 at once.
+        acts: Vec<JournaledAct>,
+        /// Nothing follows: a claim that no page has named is not in the journal.
+        last: bool,
+    },
+    /// Human, after a restore from backup: this cluster's journal is lost; go on without it [M13].
+    WaiveJournal {
+        /// Whose.
+        cluster: ClusterName,
+        /// Why, on record.
+        why: String,
+    },
+    /// Human: this cluster is no more. Refused while one of its entries is open.
+    RetireCluster {
+        /// Which.
+        cluster: ClusterName,
+        /// Why, on record.
+        why: String,
     },
     /// Node: time has passed. Drives every expiry; proposed by the leader only.
     Tick,
@@ -238,12 +304,22 @@ pub enum Answer {
         /// Signed.
         confirmation: ClaimConfirmation,
     },
-    /// To AcquireLease and RenewLease.
+    /// To AcquireLease, QueueLease and RenewLease.
     Leased {
         /// One token per scope.
         tokens: BTreeMap<Scope, FencingToken>,
         /// Coordinator time.
         expires_at: Timestamp,
+        /// Somebody with precedence waits: the lease ends then, and no renewal makes it longer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        preempt_at: Option<Timestamp>,
+    },
+    /// To QueueLease: others come first.
+    Waiting {
+        /// Waiters before this one that want one of its scopes (1000 stands for that many or more).
+        position: u32,
+        /// Coordinator time: ask again before then, or lose the place.
+        lapses_at: Timestamp,
     },
     /// Done; nothing more to say.
     Done,
@@ -330,8 +406,11 @@ pub struct LeaseView {
     pub token: FencingToken,
     /// Coordinator time.
     pub expires_at: Timestamp,
-    /// Who waits, in order.
+    /// Who waits, in order; the first hundred.
     pub waiting: Vec<String>,
+    /// Somebody with precedence waits: the lease ends then, unless its act is claimed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preempt_at: Option<Timestamp>,
 }
 
 /// Whether everything is stopped.
@@ -345,6 +424,21 @@ pub struct StopView {
     pub by: String,
     /// Claims still open: shown as "stopping" until there are none.
     pub open_claims: u32,
+    /// STOP is set, and a claim is open or a fence is not confirmed yet.
+    #[serde(default)]
+    pub stopping: bool,
+    /// What sinks must refuse everything below: issued by the last STOP, above every token before it.
+    #[serde(default)]
+    pub fence_token: FencingToken,
+    /// Clusters whose sinks' fences are confirmed for this stop epoch.
+    #[serde(default)]
+    pub fences_confirmed: Vec<ClusterName>,
+    /// Clusters whose actuator must raise the fence to `fence_token` and say so ([`Command::FenceRaised`]).
+    #[serde(default)]
+    pub fences_missing: Vec<ClusterName>,
+    /// Who released the last STOP.
+    #[serde(default)]
+    pub released_by: String,
 }
 
 /// One agent's phase, as everybody may see it.
@@ -373,12 +467,33 @@ pub struct CoordinatorStatus {
     pub stop: StopView,
     /// Phases.
     pub phases: BTreeMap<AgentKind, PhaseView>,
-    /// Live leases.
+    /// Live leases: the ledger's, and the first thousand of other automation.
     pub leases: Vec<LeaseView>,
+    /// Live leases, all of them.
+    #[serde(default)]
+    pub leases_total: u64,
     /// Violations since the start of the evidence, every invariant listed.
     pub violations: BTreeMap<Invariant, u64>,
     /// Age of the newest facts by cluster, in milliseconds.
     pub facts_age_ms: BTreeMap<ClusterName, i64>,
+    /// Rises with every [`Command::SetPolicy`].
+    #[serde(default)]
+    pub policy_version: u64,
+    /// After a restore from backup: what must still happen before anything is claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<RestoreView>,
+}
+
+/// Which leader put a command into the log.
+///
+/// A command of a deposed one has no effect: not its tick's time, and nothing that it passed on. (The other half of a lease's name, its
+/// generation, is the fencing token: every grant has a new one, and renewals and releases name it.)
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposer {
+    /// Node id.
+    pub node: u64,
+    /// The Raft term in which it led when it wrote the command down.
+    pub term: u64,
 }
 
 /// Who said what, for the log of commands.
@@ -388,4 +503,21 @@ pub struct Attributed {
     pub principal: Principal,
     /// What was said.
     pub request: Request,
+    /// Who put it into the log; `None` where there is one node and no Raft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposer: Option<Proposer>,
+}
+
+impl Attributed {
+    /// As said, by nobody's proposal.
+    #[must_use]
+    pub const fn new(principal: Principal, request: Request) -> Self {
+        Self { principal, request, proposer: None }
+    }
+
+    /// As a leader puts it into the log.
+    #[must_use]
+    pub fn proposed_by(self, proposer: Proposer) -> Self {
+        Self { proposer: Some(proposer), ..self }
+    }
 }

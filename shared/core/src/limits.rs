@@ -100,6 +100,10 @@ pub enum LimitRule {
     Malformed,
     /// A rule of the user's policy.
     UserPolicy,
+    /// The coordinator was restored from a backup and not released yet.
+    Restoring,
+    /// Put into the log by a node that had ceased to lead: nothing was done, send the same request again.
+    Deposed,
 }
 
 /// One broken limit, with its reason in words.

@@ -69,6 +69,12 @@ impl FencingToken {
     pub const fn new(restore_epoch: u64, counter: u64) -> Self {
         Self(restore_epoch << Self::COUNTER_BITS | counter)
     }
+
+    /// The life that it was issued in.
+    #[must_use]
+    pub const fn restore_epoch(self) -> u64 {
+        self.0 >> Self::COUNTER_BITS
+    }
 }
 
 impl fmt::Display for FencingToken {

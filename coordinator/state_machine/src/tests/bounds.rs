@@ -94,7 +94,7 @@ fn a_snapshot_is_the_state() {
     let json = serde_json::to_vec(&w.state).unwrap();
     let mut restored: State = serde_json::from_slice(&json).unwrap();
     assert_eq!(restored, w.state);
-    let said = Attributed { principal: Principal::Node(1), request: Request { request_id: "t".into(), command: Command::Tick } };
+    let said = Attributed::new(Principal::Node(1), Request { request_id: "t".into(), command: Command::Tick });
     let at = w.now.plus_ms(60_000);
     assert_eq!(apply(&mut restored, &said, at), apply(&mut w.state, &said, at));
     assert_eq!(restored, w.state);

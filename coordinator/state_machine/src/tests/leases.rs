@@ -93,7 +93,7 @@ fn other_automation_leases_scopes_too() {
     let mut w = World::new();
     let gateway = Principal::Human("pipeline".into());
     let scopes = vec![Scope::Namespace("east".into(), "pay".into()), Scope::Namespace("east".into(), "shop".into())];
-    let Reply::Leased { tokens, expires_at } = w.say(&gateway, Command::AcquireLease { scopes: scopes.clone(), ttl_ms: 30_000 }) else {
+    let Reply::Leased { tokens, expires_at, .. } = w.say(&gateway, Command::AcquireLease { scopes: scopes.clone(), ttl_ms: 30_000 }) else {
         panic!()
     };
     assert_eq!((tokens.len(), expires_at), (2, w.now.plus_ms(30_000)));

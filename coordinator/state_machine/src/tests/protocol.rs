@@ -47,7 +47,9 @@ fn m8_the_claim_does_not_rely_on_stop_having_cancelled_the_permit() {
     let mut w = World::new();
     let id = w.permitted(limit(service("shop", 1)));
     w.state.stop.epoch += 1;
-    assert_eq!(w.try_claim(w.claim_of(&id)), Err(vec![L::NotAllowed]));
+    let request = Request { request_id: "late".into(), command: Command::Claim { claim: w.claim_of(&id) } };
+    let said = Attributed::new(actuator(), request);
+    assert_eq!(rules(apply(&mut w.state, &said, w.now).answer), [L::NotAllowed]);
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn m14_an_undo_inherits_the_reservation_and_its_other_ends_are_undo_failed() {
 fn the_clock_never_goes_back() {
     let mut w = World::new();
     let before = w.state.now();
-    let said = Attributed { principal: Principal::Node(2), request: Request { request_id: "t".into(), command: Command::Tick } };
+    let said = Attributed::new(Principal::Node(2), Request { request_id: "t".into(), command: Command::Tick });
     let _ = apply(&mut w.state, &said, before.plus_ms(-60_000));
     assert_eq!(w.state.now(), before);
 }

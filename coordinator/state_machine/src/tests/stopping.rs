@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{Reply, Ruling};
 use picket_core::coordination::Command;
-use picket_core::ids::AgentKind;
+use picket_core::ids::{AgentKind, Principal};
 use picket_core::ledger::EntryState as S;
 use picket_core::limits::LimitRule as L;
 use picket_core::phase::Phase;
@@ -72,13 +72,54 @@ fn undos_go_on_when_whoever_stops_says_so() {
     }
 }
 
+fn raised(w: &mut World, actuator_epoch: u64, stop_epoch: u64) -> Reply {
+    w.say(&actuator(), Command::FenceRaised { actuator_epoch, stop_epoch })
+}
+
 #[test]
 fn a_fence_is_raised_by_the_current_actuator_only() {
     let mut w = World::new();
     stop(&mut w, false);
-    let raised = |w: &mut World, actuator_epoch, stop_epoch| w.say(&actuator(), Command::FenceRaised { actuator_epoch, stop_epoch });
     let epoch = w.actuator;
     assert_eq!(rules(raised(&mut w, epoch - 1, 1)), [L::NotAllowed]);
     assert_eq!(rules(raised(&mut w, epoch, 2)), [L::Malformed]);
     assert_eq!(raised(&mut w, epoch, 1), Reply::Done);
+}
+
+#[test]
+fn stopping_is_shown_until_claims_are_resolved_and_fences_are_confirmed() {
+    let mut w = World::new();
+    w.register(&Principal::Actuator("west".into()));
+    w.register(&Principal::Observer("north".into()));
+    let id = w.permitted(limit(service("shop", 1)));
+    let token = w.claim(&id).token;
+    assert!(!w.state.status().stop.stopping && w.state.status().stop.fences_missing.is_empty(), "nobody asks before the first STOP");
+    stop(&mut w, false);
+    let shown = w.state.status().stop;
+    assert!(shown.stopping && shown.fence_token > token);
+    assert_eq!((shown.fences_confirmed.len(), shown.fences_missing), (0, vec![CLUSTER.into(), "west".into()]), "north has no actuator");
+    let epoch = w.actuator;
+    raised(&mut w, epoch, 1);
+    let shown = w.state.status().stop;
+    assert_eq!((shown.fences_confirmed, shown.fences_missing), (vec![CLUSTER.into()], vec!["west".into()]));
+    w.say(&human(), Command::RetireCluster { cluster: "west".into(), why: "gone".into() });
+    assert!(w.state.status().stop.stopping, "a claim is open");
+    w.report(&id, applied());
+    assert!(!w.state.status().stop.stopping);
+    stop(&mut w, false);
+    assert_eq!(w.state.status().stop.fences_missing, vec![CLUSTER.into()], "every STOP asks anew");
+    w.say(&human(), Command::Resume);
+    assert_eq!((w.state.status().stop.stopping, w.state.status().stop.released_by.as_str()), (false, "human:kim"));
+}
+
+#[test]
+fn an_undo_that_lives_on_has_a_token_that_the_fence_lets_through() {
+    let mut w = World::new();
+    let id = w.done(limit(service("shop", 1)));
+    w.grade(&id, regressed());
+    let child = w.entry(&id).child.unwrap();
+    let before = w.entry(&child).tokens.values().max().copied();
+    stop(&mut w, true);
+    let token = w.claim(&child).token;
+    assert!(Some(token) > before && token > w.state.status().stop.fence_token);
 }

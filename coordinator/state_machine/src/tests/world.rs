@@ -1,11 +1,12 @@
-//! One cluster of forty services, an observer, an actuator, and whoever else speaks.
+//! One cluster of forty services, an observer, an actuator, and whoever else speaks. Every command goes to two replicas, of which one
+//! may come from a snapshot, and is followed by every check that needs no history.
 
 use crate::{Reply, Response, Ruling, Settings, State, apply, check};
 use picket_core::action::{Action, Digest, Remediation};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
 use picket_core::claim::{ClaimBody, ClaimRequest};
-use picket_core::coordination::{Attributed, Command, LedgerEntry, Request};
+use picket_core::coordination::{Attributed, Command, LedgerEntry, Proposer, Request};
 use picket_core::facts::{ClusterFacts, ServiceFacts};
 use picket_core::ids::{AgentKind, EntryId, Principal, ServiceId};
 use picket_core::ledger::EntryState;
@@ -24,7 +25,14 @@ pub struct World {
     pub observer: u64,
     pub actuator: u64,
     pub facts: ClusterFacts,
-    said: u64,
+    /// The Raft term of whoever leads; 0 where there is no Raft.
+    pub term: u64,
+    /// By how much the leader's clock is ahead.
+    pub skew_ms: i64,
+    /// The other replica.
+    pub twin: State,
+    /// Commands said: request ids are numbered by it.
+    pub said: u64,
 }
 
 pub fn human() -> Principal {
@@ -80,6 +88,12 @@ pub fn restart(service: ServiceId) -> Proposal {
     Proposal { cause: Cause::StuckProcess, action, ..limit(service) }
 }
 
+/// One of the SecOps agent.
+pub fn quarantine(service: ServiceId) -> Proposal {
+    let action = Action { service: service.clone(), remediation: Remediation::Quarantine };
+    Proposal { agent: AgentKind::SecOps, cause: Cause::SuspiciousWorkload, symptoms: vec![], action, ..limit(service) }
+}
+
 /// One of the FinOps agent.
 pub fn resize(service: ServiceId) -> Proposal {
     let remediation = Remediation::SetResources { container: service.name.clone(), cpu_request_millicores: 100, memory_bytes: 1 << 28 };
@@ -109,7 +123,9 @@ impl World {
     }
 
     pub fn with(settings: Settings, phase: Phase) -> Self {
-        let mut world = Self { state: State::new(settings), now: Timestamp(1_000_000), observer: 0, actuator: 0, facts: facts(), said: 0 };
+        let (state, twin) = (State::new(settings.clone()), State::new(settings));
+        let now = Timestamp(1_000_000);
+        let mut world = Self { state, now, observer: 0, actuator: 0, facts: facts(), term: 0, skew_ms: 0, twin, said: 0 };
         world.observer = world.register(&observer());
         world.actuator = world.register(&actuator());
         for agent in AgentKind::ALL {
@@ -138,9 +154,29 @@ impl World {
     }
 
     pub fn say_as(&mut self, who: &Principal, request: Request) -> Response {
-        let response = apply(&mut self.state, &Attributed { principal: who.clone(), request }, self.now);
-        assert_eq!(check(&self.state), vec![]);
+        let proposer = (self.term > 0).then_some(Proposer { node: 1, term: self.term });
+        let said = Attributed { proposer, ..Attributed::new(who.clone(), request) };
+        let (at, before) = (self.now.plus_ms(self.skew_ms), self.state.revision());
+        let response = apply(&mut self.state, &said, at);
+        assert_eq!(check(&self.state), vec![], "after {said:?}");
+        let other = apply(&mut self.twin, &said, at);
+        assert_eq!(response, other, "two replicas answer {said:?} differently");
+        let read = self.state.status().revision;
+        assert_eq!(read, before + response.changed.len() as u64, "a read does not show what {said:?} did");
         response
+    }
+
+    /// The other replica starts again from its snapshot.
+    pub fn snapshot(&mut self) {
+        let json = serde_json::to_vec(&self.twin).unwrap();
+        self.twin = serde_json::from_slice(&json).unwrap();
+        assert_eq!(self.twin, self.state, "a snapshot is the whole state");
+    }
+
+    /// Puts another state in place, on both replicas.
+    pub fn replace(&mut self, state: State) {
+        self.twin = state.clone();
+        self.state = state;
     }
 
     pub fn after_ms(&mut self, ms: i64) {
@@ -158,7 +194,7 @@ impl World {
     pub fn post(&mut self) {
         self.facts.seq += 1;
         self.facts.observer_epoch = self.observer;
-        self.facts.echo = self.now;
+        self.facts.echo = self.state.now();
         let facts = Box::new(self.facts.clone());
         assert_eq!(self.say(&observer(), Command::PostFacts { facts }), Reply::Done);
     }
@@ -166,7 +202,7 @@ impl World {
     /// Proposes with evidence of now and an id of its own.
     pub fn propose(&mut self, proposal: Proposal) -> (EntryId, Ruling) {
         self.said += 1;
-        let proposal = Proposal { id: format!("p{}", self.said).into(), evidence_echo: self.now, ..proposal };
+        let proposal = Proposal { id: format!("p{}", self.said).into(), evidence_echo: self.state.now(), ..proposal };
         let who = Principal::Agent(proposal.agent);
         match self.say(&who, Command::Propose { proposal: Box::new(proposal) }) {
             Reply::Decided { entry, ruling } => (entry, ruling),

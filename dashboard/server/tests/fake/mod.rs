@@ -94,7 +94,7 @@ impl Inner {
     fn command(&mut self, command: &Command) -> Answer {
         match command {
             Command::Stop { .. } => {
-                self.stop = StopView { set: true, epoch: self.stop.epoch + 1, by: "human:kim".into(), open_claims: 0 };
+                self.stop = StopView { set: true, epoch: self.stop.epoch + 1, by: "human:kim".into(), ..StopView::default() };
                 self.phases.values_mut().for_each(|p| p.phase = Phase::Observe);
                 let open = |s: EntryState| {
                     matches!(s, EntryState::AwaitingApproval | EntryState::Queued | EntryState::Permitted | EntryState::Approved)
@@ -162,6 +162,7 @@ impl Coordinator for FakeCoordinator {
                 token: *token,
                 expires_at: e.history[0].0.plus_ms(60_000),
                 waiting: vec![],
+                preempt_at: None,
             })
         });
         let phase = |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()) };
@@ -176,6 +177,9 @@ impl Coordinator for FakeCoordinator {
             leases: leases.collect(),
             violations: picket_core::invariants::no_violations(),
             facts_age_ms: BTreeMap::from([("east".into(), 1200), ("west".into(), 900)]),
+            leases_total: 0,
+            policy_version: 0,
+            restore: None,
         })
     }
 

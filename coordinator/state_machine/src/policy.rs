@@ -1,0 +1,37 @@
+//! Limits and caps are changed by a person, through the log; each change is a version.
+
+use crate::ledger;
+use crate::phase;
+use crate::reply::Reply;
+use crate::settings::Settings;
+use crate::state::State;
+use picket_core::ids::EntryId;
+use picket_core::ledger::LedgerEvent;
+use picket_core::limits::LimitRule;
+use picket_core::phase::Phase;
+use picket_core::policy::Policy;
+
+/// Puts a policy in force. A permit from before is held against it at its claim; what a cap no longer lets its agent do is cancelled.
+pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
+    if policy.version != state.policy_version + 1 {
+        let why = format!("version {} does not follow the present one ({}): look again", policy.version, state.policy_version);
+        return Reply::refused(LimitRule::NotAllowed, why);
+    }
+    let settings = Settings {
+        limits: policy.limits.clone(),
+        approval_severities: policy.approval_severities.clone(),
+        caps: policy.caps.clone(),
+        ..state.settings.clone()
+    };
+    if let Err(why) = settings.validate() {
+        return Reply::refused(LimitRule::Malformed, why.to_string());
+    }
+    state.settings = settings;
+    state.policy_version = policy.version;
+    let pending = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.is_before_claim() && !e.is_undo());
+    let barred: Vec<EntryId> = pending.filter(|e| phase::allowed(state, e) == Phase::Observe).map(|e| e.id().clone()).collect();
+    for id in barred {
+        let _ = ledger::step(state, &id, LedgerEvent::Cancel);
+    }
+    Reply::Done
+}

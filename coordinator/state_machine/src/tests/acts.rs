@@ -1,0 +1,501 @@
+//! What anybody might do at any time, and what must be true after each of it, seen from outside: by the API alone.
+
+use super::world::*;
+use crate::{Reply, RestoreOrder, State};
+use picket_core::coordination::{Attributed, Command, LeasePriority, Proposer, Request, Resolution};
+use picket_core::ids::{AgentKind, EntryId, Principal};
+use picket_core::invariants::Invariant;
+use picket_core::ledger::EntryState;
+use picket_core::limits::{LimitRule, LimitRules, budget_pods};
+use picket_core::outcome::{Outcome, Report};
+use picket_core::phase::Phase;
+use picket_core::policy::{PhaseCap, Policy};
+use picket_core::restore::JournaledAct;
+use picket_core::scope::{FencingToken, Scope};
+use picket_core::severity::Severity;
+use picket_core::time::Timestamp;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// What somebody does; entries are named by their place, so that sequences hit something.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Propose { kind: u8, namespace: bool, service: u8, severity: u8 },
+    Claim { entry: u8, old_epoch: bool },
+    Report { entry: u8, how: u8 },
+    Grade { entry: u8, how: u8 },
+    Approve { entry: u8 },
+    Refresh { entry: u8 },
+    Deny { entry: u8 },
+    Undo { entry: u8 },
+    Resolve { entry: u8, how: u8 },
+    Stop { keep_undos: bool },
+    Alarm { entry: u8, keep_undos: bool },
+    Fence,
+    Resume,
+    Phase { agent: u8, phase: u8 },
+    Cap { phase: u8 },
+    Violation,
+    Lease { who: bool, scopes: u8 },
+    Queue { who: u8, scopes: u8, priority: u8 },
+    Renew { which: u8 },
+    Release { which: u8 },
+    Forget,
+    Retry { back: u8 },
+    Read { others: u8, tier: u8 },
+    Crowd { others: u8 },
+    Pass { ms: i64 },
+    Takeover { observer: bool },
+    Lead { skew_ms: i64 },
+    Deposed { ms: i64 },
+    Snapshot,
+    Backup,
+    Restore,
+    Comeback { waive: bool },
+}
+
+pub fn act() -> impl Strategy<Value = Act> {
+    let entry = any::<u8>();
+    let ledger = prop_oneof![
+        8 => (0u8..4, any::<bool>(), 0u8..5, 1u8..5)
+            .prop_map(|(kind, namespace, service, severity)| Act::Propose { kind, namespace, service, severity }),
+        8 => (entry, prop::bool::weighted(0.1)).prop_map(|(entry, old_epoch)| Act::Claim { entry, old_epoch }),
+        6 => (entry, 0u8..4).prop_map(|(entry, how)| Act::Report { entry, how }),
+        6 => (entry, 0u8..4).prop_map(|(entry, how)| Act::Grade { entry, how }),
+        3 => entry.prop_map(|entry| Act::Approve { entry }),
+        3 => entry.prop_map(|entry| Act::Refresh { entry }),
+        1 => entry.prop_map(|entry| Act::Deny { entry }),
+        2 => entry.prop_map(|entry| Act::Undo { entry }),
+        3 => (entry, 0u8..3).prop_map(|(entry, how)| Act::Resolve { entry, how }),
+    ];
+    let people = prop_oneof![
+        1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
+        1 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
+        1 => Just(Act::Fence),
+        1 => Just(Act::Resume),
+        3 => (0u8..3, 0u8..3).prop_map(|(agent, phase)| Act::Phase { agent, phase }),
+        1 => (0u8..3).prop_map(|phase| Act::Cap { phase }),
+        1 => Just(Act::Violation),
+    ];
+    let leases = prop_oneof![
+        1 => (any::<bool>(), 1u8..8).prop_map(|(who, scopes)| Act::Lease { who, scopes }),
+        3 => (0u8..4, 1u8..8, 0u8..3).prop_map(|(who, scopes, priority)| Act::Queue { who, scopes, priority }),
+        1 => entry.prop_map(|which| Act::Renew { which }),
+        2 => entry.prop_map(|which| Act::Release { which }),
+        1 => Just(Act::Forget),
+        1 => entry.prop_map(|back| Act::Retry { back }),
+    ];
+    let world = prop_oneof![
+        8 => (0u8..18, 1u8..4).prop_map(|(others, tier)| Act::Read { others, tier }),
+        2 => (13u8..17).prop_map(|others| Act::Crowd { others }),
+        4 => prop_oneof![0i64..2_000, 5_000i64..40_000, 100_000i64..900_000].prop_map(|ms| Act::Pass { ms }),
+        1 => any::<bool>().prop_map(|observer| Act::Takeover { observer }),
+        1 => (-20_000i64..20_000).prop_map(|skew_ms| Act::Lead { skew_ms }),
+        1 => (0i64..100_000).prop_map(|ms| Act::Deposed { ms }),
+        1 => Just(Act::Snapshot),
+    ];
+    let disaster = prop_oneof![
+        2 => Just(Act::Backup),
+        1 => Just(Act::Restore),
+        4 => any::<bool>().prop_map(|waive| Act::Comeback { waive }),
+    ];
+    prop_oneof![40 => ledger, 8 => people, 9 => leases, 16 => world, 2 => disaster]
+}
+
+/// A reading comes a moment later: what that moment grants is held against the reading before.
+pub fn with_moments(acts: Vec<Act>) -> Vec<Act> {
+    let steps = acts.into_iter().flat_map(|act| if matches!(act, Act::Read { .. }) { vec![Act::Pass { ms: 100 }, act] } else { vec![act] });
+    steps.collect()
+}
+
+/// A lease that somebody was promised.
+#[derive(Clone, Debug)]
+struct Promise {
+    principal: Principal,
+    token: FencingToken,
+    until: Timestamp,
+}
+
+/// A request that was answered for good.
+#[derive(Clone, Debug)]
+struct Answered {
+    principal: Principal,
+    request: Request,
+    reply: Reply,
+    at: Timestamp,
+}
+
+/// Answers are kept for this long.
+const RETENTION_MS: i64 = 5 * 60_000;
+
+/// The world with somebody who remembers everything that was ever answered.
+pub struct Watched {
+    pub w: World,
+    highest: BTreeMap<Scope, FencingToken>,
+    promised: BTreeMap<Scope, Promise>,
+    requests: Vec<Answered>,
+    asked: u64,
+    waits: BTreeMap<(u8, u8), u64>,
+    claims: Vec<JournaledAct>,
+    backup: Option<State>,
+}
+
+fn scopes_of(bits: u8) -> Vec<Scope> {
+    let namespace = |name: &str| Scope::Namespace(CLUSTER.into(), name.into());
+    let all = [Scope::External("git".into(), "repo".into()), namespace("pay"), namespace("shop")];
+    let mut scopes: Vec<Scope> = all.into_iter().enumerate().filter(|(n, _)| bits >> n & 1 == 1).map(|(_, s)| s).collect();
+    scopes.sort();
+    scopes
+}
+
+fn person(n: u8) -> Principal {
+    Principal::Human(format!("pipeline-{n}"))
+}
+
+impl Watched {
+    pub fn new(w: World) -> Self {
+        Self {
+            w: World { term: 1, ..w },
+            highest: BTreeMap::new(),
+            promised: BTreeMap::new(),
+            requests: Vec::new(),
+            asked: 0,
+            waits: BTreeMap::new(),
+            claims: Vec::new(),
+            backup: None,
+        }
+    }
+
+    /// Does it, and looks.
+    pub fn step(&mut self, act: &Act) {
+        let before = self.w.state.entries(0).into_iter().map(|e| (e.id, e.state)).collect();
+        self.play(act);
+        if !matches!(act, Act::Restore) {
+            self.budget_holds(&before);
+        }
+        self.tokens_rise();
+        self.promises_are_kept();
+    }
+
+    fn ask(&mut self, who: &Principal, id: String, command: Command) -> Reply {
+        self.asked += 1;
+        let request = Request { request_id: id.into(), command };
+        let answer = self.w.say_as(who, request.clone()).answer;
+        if !matches!(answer, Reply::Waiting { .. }) {
+            self.requests.push(Answered { principal: who.clone(), request, reply: answer.clone(), at: self.w.state.now() });
+        }
+        if let Reply::Leased { tokens, expires_at, preempt_at } = &answer {
+            let until = preempt_at.map_or(*expires_at, |at| at.min(*expires_at));
+            for (scope, token) in tokens {
+                self.promised.insert(scope.clone(), Promise { principal: who.clone(), token: *token, until });
+            }
+        }
+        answer
+    }
+
+    /// I1: whoever was promised a scope holds it until then, or until a notice that it could read has run out.
+    fn promises_are_kept(&mut self) {
+        let now = self.w.state.now();
+        for (scope, promise) in &mut self.promised {
+            let lease = self.w.state.lease(scope).filter(|l| l.token == promise.token && l.holder == promise.principal.to_string());
+            if let Some(at) = lease.as_ref().and_then(|l| l.preempt_at) {
+                promise.until = promise.until.min(at);
+            }
+            assert!(lease.is_some() || promise.until <= now, "{scope} was promised: {promise:?}, it is {now}");
+        }
+        self.promised.retain(|_, promise| promise.until > now);
+    }
+
+    /// I4, by sums of its own over what everybody can see: whatever was newly reserved or claimed fits the facts of that moment.
+    fn budget_holds(&self, before: &BTreeMap<EntryId, EntryState>) {
+        let entries = self.w.state.entries(0);
+        let holds = |s: EntryState| s.holds_budget();
+        let by_id: BTreeMap<_, _> = entries.iter().map(|e| (e.id.clone(), e)).collect();
+        let counted =
+            entries.iter().filter(|e| holds(e.state) && e.parent.as_ref().and_then(|p| by_id.get(p)).is_none_or(|p| !holds(p.state)));
+        let sum: u32 = counted.map(|e| e.cost_pods).sum();
+        let asks_anew = entries.iter().any(|e| {
+            e.parent.is_none()
+                && e.cost_pods > 0
+                && holds(e.state)
+                && (!before.get(&e.id).copied().is_some_and(holds)
+                    || (e.state == EntryState::Claimed && before.get(&e.id) == Some(&EntryState::Permitted)))
+        });
+        let allowed = budget_pods(0.1, self.w.facts.fleet_ready()).saturating_sub(self.w.facts.disrupted_by_others());
+        assert!(!asks_anew || sum <= allowed, "{sum} pods are reserved, {allowed} are allowed");
+    }
+
+    /// I2: a scope's token never falls, over every life of the coordinator.
+    fn tokens_rise(&mut self) {
+        for lease in self.w.state.status().leases {
+            let last = self.highest.entry(lease.scope).or_insert(lease.token);
+            assert!(lease.token >= *last, "{} after {last} (I2)", lease.token);
+            *last = lease.token;
+        }
+    }
+
+    fn pick(&self, entry: u8) -> EntryId {
+        let entries = self.w.state.entries(4);
+        if entries.is_empty() { "act-none".into() } else { entries[entry as usize % entries.len()].id.clone() }
+    }
+
+    /// Mostly an entry that is in that state: deep sequences are rare otherwise.
+    fn pick_at(&self, entry: u8, state: EntryState) -> EntryId {
+        let there: Vec<_> = self.w.state.entries(0).into_iter().filter(|e| e.state == state).collect();
+        if entry.is_multiple_of(5) || there.is_empty() { self.pick(entry) } else { there[entry as usize % there.len()].id.clone() }
+    }
+
+    /// Every command goes through [`World::say`], which checks the invariants after it.
+    fn play(&mut self, act: &Act) {
+        match act {
+            Act::Propose { .. } | Act::Claim { .. } | Act::Report { .. } | Act::Grade { .. } => self.play_act(act),
+            Act::Lease { .. } | Act::Queue { .. } | Act::Renew { .. } | Act::Release { .. } | Act::Forget | Act::Retry { .. } => {
+                self.play_lease(act);
+            }
+            Act::Lead { .. } | Act::Deposed { .. } | Act::Snapshot | Act::Backup | Act::Restore | Act::Comeback { .. } => {
+                self.play_disaster(act);
+            }
+            _ => self.play_person(act),
+        }
+    }
+
+    fn play_act(&mut self, act: &Act) {
+        match act {
+            Act::Propose { kind, namespace, service: n, severity } => {
+                let target = service(if *namespace { "shop" } else { "pay" }, *n as usize);
+                let mut proposal = match kind {
+                    0 => limit(target),
+                    1 => restart(target),
+                    2 => quarantine(target),
+                    _ => resize(target),
+                };
+                proposal.severity = Severity::try_from(*severity).unwrap();
+                self.w.propose(proposal);
+            }
+            Act::Claim { entry, old_epoch } => {
+                let id = self.pick_at(*entry, EntryState::Permitted);
+                if self.w.state.entry(&id).is_some() {
+                    let mut claim = self.w.claim_of(&id);
+                    claim.actuator_epoch -= u64::from(*old_epoch);
+                    let status = self.w.state.status();
+                    if let Ok(body) = self.w.try_claim(claim) {
+                        assert!(!*old_epoch, "a deposed actuator claimed {id} (I6)");
+                        assert_eq!(body.token.restore_epoch(), status.restore_epoch, "a permit of another life was claimed (I9)");
+                        assert_eq!(status.restore, None, "claimed before the release");
+                        self.claims.push(JournaledAct { entry: id, digest: body.digest, token: body.token, report: None });
+                    }
+                }
+            }
+            Act::Report { entry, how } => {
+                let id = self.pick_at(*entry, EntryState::Claimed);
+                let Report::Applied { receipt } = applied() else { return };
+                let why = String::new();
+                let report = match how {
+                    0 => Report::NoEffect { why },
+                    1 => Report::CannotTell { why, landed: None },
+                    2 => Report::CannotTell { why, landed: Some(receipt) },
+                    _ => applied(),
+                };
+                if let Some(claim) = self.claims.iter_mut().find(|c| c.entry == id) {
+                    claim.report = Some(report.clone());
+                }
+                self.w.report(&id, report);
+            }
+            Act::Grade { entry, how } => {
+                let id = self.pick_at(*entry, EntryState::Observing);
+                let outcome = match how {
+                    0 => Outcome::NoEffect { why: String::new() },
+                    1 => Outcome::Inconclusive { why: String::new() },
+                    2 => recovered(),
+                    _ => regressed(),
+                };
+                self.w.grade(&id, outcome);
+            }
+            _ => {}
+        }
+    }
+
+    fn play_person(&mut self, act: &Act) {
+        match act {
+            Act::Approve { entry } => {
+                let id = self.pick_at(*entry, EntryState::AwaitingApproval);
+                if let Some(digest) = self.w.state.entry(&id).map(|e| e.digest.clone()) {
+                    let stop_epoch = self.w.state.status().stop.epoch;
+                    self.w.say(&human(), Command::Approve { entry: id, digest, stop_epoch });
+                }
+            }
+            Act::Refresh { entry } => {
+                let id = self.pick_at(*entry, EntryState::Approved);
+                if let Some((digest, agent)) = self.w.state.entry(&id).map(|e| (e.digest.clone(), e.proposal.agent)) {
+                    let evidence_echo = self.w.state.now();
+                    self.w.say(&Principal::Agent(agent), Command::Refresh { entry: id, digest, evidence_echo });
+                }
+            }
+            Act::Deny { entry } => {
+                let entry = self.pick(*entry);
+                self.w.say(&human(), Command::Deny { entry, why: String::new() });
+            }
+            Act::Undo { entry } => {
+                let entry = self.pick(*entry);
+                self.w.say(&human(), Command::Undo { entry });
+            }
+            Act::Resolve { entry, how } => {
+                let entry = self.pick(*entry);
+                let resolution = [Resolution::Settled, Resolution::Failed, Resolution::Undo][*how as usize];
+                self.w.say(&human(), Command::Resolve { entry, resolution });
+            }
+            Act::Stop { keep_undos } => drop(self.w.say(&human(), Command::Stop { keep_undos: *keep_undos })),
+            // An act does harm, and a person stops everything.
+            Act::Alarm { entry, keep_undos } => {
+                let id = self.pick_at(*entry, EntryState::Observing);
+                self.w.grade(&id, regressed());
+                self.w.say(&human(), Command::Stop { keep_undos: *keep_undos });
+            }
+            Act::Fence => self.raise_fence(),
+            Act::Resume => drop(self.w.say(&human(), Command::Resume)),
+            Act::Phase { agent, phase } => {
+                let (agent, phase) = (AgentKind::ALL[*agent as usize], PHASES[*phase as usize]);
+                self.w.say(&human(), Command::SetPhase { agent, phase, why: String::new() });
+            }
+            Act::Cap { phase } => {
+                let cap =
+                    PhaseCap { agent: None, kind: None, cluster: None, namespace: Some("pay".into()), at_most: PHASES[*phase as usize] };
+                let version = self.w.state.status().policy_version + 1;
+                let policy = Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![cap] };
+                self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) });
+            }
+            Act::Violation => drop(self.w.say(
+                &actuator(),
+                Command::ReportViolation { invariant: Invariant::I3, agent: Some(AgentKind::FinOps), detail: String::new() },
+            )),
+            Act::Read { others, tier } => {
+                self.w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
+                self.w.facts.services.get_mut(&service("shop", 0)).unwrap().tier = *tier;
+                self.w.post();
+            }
+            // More is wanted at one moment than the budget has.
+            Act::Crowd { others } => {
+                self.w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
+                self.w.read();
+                for proposal in [limit(service("shop", 5)), resize(service("pay", 5)), restart(service("pay", 6))] {
+                    self.w.propose(proposal);
+                }
+            }
+            Act::Pass { ms } => self.w.after_ms(*ms),
+            Act::Takeover { observer: true } => self.w.observer = self.w.register(&observer()),
+            Act::Takeover { observer: false } => self.w.actuator = self.w.register(&actuator()),
+            _ => {}
+        }
+    }
+
+    fn play_lease(&mut self, act: &Act) {
+        let n = self.asked;
+        match act {
+            Act::Lease { who, scopes } => {
+                let command = Command::AcquireLease { scopes: scopes_of(*scopes), ttl_ms: 10_000 };
+                self.ask(&person(u8::from(*who)), format!("lease-{n}"), command);
+            }
+            Act::Queue { who, scopes, priority } => {
+                // The same wish is the same request until it is answered.
+                let place = *self.waits.entry((*who, *scopes)).or_insert(n);
+                let priority = [LeasePriority::Containment, LeasePriority::Repair, LeasePriority::Savings][*priority as usize];
+                let command = Command::QueueLease { scopes: scopes_of(*scopes), ttl_ms: 20_000, priority };
+                if !matches!(self.ask(&person(*who), format!("queue-{scopes}-{place}"), command), Reply::Waiting { .. }) {
+                    self.waits.remove(&(*who, *scopes));
+                }
+            }
+            Act::Renew { which } | Act::Release { which } => {
+                let Some((scope, promise)) = self.promised.iter().nth(*which as usize % self.promised.len().max(1)) else { return };
+                let (scope, who, token) = (scope.clone(), promise.principal.clone(), promise.token);
+                if matches!(act, Act::Renew { .. }) {
+                    self.ask(&who, format!("renew-{n}"), Command::RenewLease { scope, token, ttl_ms: 10_000 });
+                } else {
+                    self.ask(&who, format!("release-{n}"), Command::ReleaseLease { scope, token });
+                    // With every scope that was taken with it.
+                    let state = &self.w.state;
+                    self.promised.retain(|s, p| p.principal != who || state.lease(s).is_some_and(|l| l.token == p.token));
+                }
+            }
+            Act::Forget => {
+                for answered in std::mem::take(&mut self.requests) {
+                    self.w.say(&answered.principal, Command::ForgetAnswers { requests: vec![answered.request.request_id] });
+                }
+            }
+            Act::Retry { back } => {
+                let now = self.w.state.now();
+                let recent: Vec<_> = self.requests.iter().rev().take(4).filter(|a| now.since_ms(a.at) <= RETENTION_MS).collect();
+                if let Some(first) = recent.get(*back as usize % recent.len().max(1)).map(|a| (*a).clone()) {
+                    let again = self.w.say_as(&first.principal, first.request.clone());
+                    assert_eq!((again.answer, again.changed), (first.reply, vec![]), "a retry of {:?}", first.request);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn raise_fence(&mut self) {
+        let (actuator_epoch, stop_epoch) = (self.w.actuator, self.w.state.status().stop.epoch);
+        self.w.say(&actuator(), Command::FenceRaised { actuator_epoch, stop_epoch });
+    }
+
+    fn play_disaster(&mut self, act: &Act) {
+        match act {
+            Act::Lead { skew_ms } => {
+                self.w.term += 1;
+                self.w.skew_ms = *skew_ms;
+                self.w.after_ms(1_000);
+            }
+            Act::Deposed { ms } if self.w.term > 1 => {
+                // The present leader has been heard.
+                self.w.after_ms(0);
+                let proposer = Proposer { node: 2, term: self.w.term - 1 };
+                let request = Request { request_id: "late".into(), command: Command::Tick };
+                let said = Attributed::new(Principal::Node(2), request).proposed_by(proposer);
+                let (mut after, at) = (self.w.state.clone(), self.w.now.plus_ms(self.w.skew_ms + ms));
+                let reply = crate::apply(&mut after, &said, at).answer;
+                assert_eq!(rules(reply), [LimitRule::Deposed]);
+                assert_eq!(after, self.w.state, "a deposed leader changed something");
+            }
+            Act::Snapshot => self.w.snapshot(),
+            Act::Backup => self.backup = Some(self.w.state.clone()),
+            Act::Restore => {
+                let Some(backup) = self.backup.take() else { return };
+                let restore_epoch = self.w.state.status().restore_epoch + 1;
+                let json = serde_json::to_vec(&backup).unwrap();
+                let backup: State = serde_json::from_slice(&json).unwrap();
+                let state = backup.restore(&RestoreOrder { by: human(), restore_epoch, at: self.w.now }).unwrap();
+                assert_eq!(crate::check(&state), vec![]);
+                self.w.replace(state);
+                self.w.term = 1;
+                self.w.skew_ms = 0;
+                // What the lost life promised, tokens fence off.
+                self.promised.clear();
+                self.requests.clear();
+                self.waits.clear();
+                self.w.observer = self.w.register(&observer());
+                self.w.actuator = self.w.register(&actuator());
+            }
+            Act::Comeback { waive } => {
+                if self.w.state.status().restore.is_none() {
+                    return;
+                }
+                self.raise_fence();
+                let (actuator_epoch, acts) = (self.w.actuator, self.claims.iter().rev().take(64).cloned().collect());
+                if *waive {
+                    self.w.say(&human(), Command::WaiveJournal { cluster: CLUSTER.into(), why: "lost".into() });
+                } else {
+                    self.w.say(&actuator(), Command::UploadJournal { actuator_epoch, acts, last: true });
+                }
+                self.w.after_ms(16 * 60_000);
+                assert_eq!(self.w.say(&human(), Command::Resume), Reply::Done);
+                for agent in AgentKind::ALL {
+                    self.w.say(&human(), Command::SetPhase { agent, phase: Phase::Autonomous, why: "again".into() });
+                }
+                self.w.read();
+            }
+            _ => {}
+        }
+    }
+}
+
+const PHASES: [Phase; 3] = [Phase::Observe, Phase::Assist, Phase::Autonomous];

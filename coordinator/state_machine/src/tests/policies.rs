@@ -1,0 +1,87 @@
+//! Limits that change while the coordinator runs.
+
+use super::world::*;
+use crate::Reply;
+use picket_core::coordination::Command;
+use picket_core::ids::{AgentKind, Principal};
+use picket_core::ledger::EntryState as S;
+use picket_core::limits::{LimitRule as L, LimitRules};
+use picket_core::outcome::Adjudication;
+use picket_core::phase::Phase;
+use picket_core::policy::{PhaseCap, Policy};
+use picket_core::time::Timestamp;
+
+fn policy(version: u64) -> Policy {
+    Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![] }
+}
+
+fn set(w: &mut World, policy: Policy) -> Reply {
+    w.say(&human(), Command::SetPolicy { policy: Box::new(policy) })
+}
+
+fn cap(namespace: &str, at_most: Phase) -> PhaseCap {
+    PhaseCap { agent: None, kind: None, cluster: None, namespace: Some(namespace.into()), at_most }
+}
+
+#[test]
+fn a_claim_is_held_against_the_policy_of_its_moment() {
+    let mut w = World::new();
+    let id = w.permitted(limit(service("shop", 1)));
+    assert_eq!(set(&mut w, Policy { limits: LimitRules { min_confidence: 0.99, ..LimitRules::default() }, ..policy(1) }), Reply::Done);
+    assert_eq!(w.try_claim(w.claim_of(&id)), Err(vec![L::Confidence]));
+    assert_eq!(set(&mut w, policy(2)), Reply::Done);
+    w.claim(&id);
+    assert_eq!(w.state.status().policy_version, 2);
+}
+
+#[test]
+fn two_people_do_not_overwrite_each_other_and_nonsense_is_refused() {
+    let mut w = World::new();
+    assert_eq!(set(&mut w, policy(1)), Reply::Done);
+    assert_eq!(rules(set(&mut w, policy(1))), [L::NotAllowed]);
+    let half = LimitRules { max_fleet_restart_ratio: 0.5, ..LimitRules::default() };
+    assert_eq!(rules(set(&mut w, Policy { limits: half, ..policy(2) })), [L::Malformed]);
+    assert_eq!(rules(set(&mut w, Policy { caps: vec![cap("x", Phase::Assist); 65], ..policy(2) })), [L::Malformed]);
+    let agent = Principal::Agent(AgentKind::Sre);
+    assert_eq!(rules(w.say(&agent, Command::SetPolicy { policy: Box::new(policy(2)) })), [L::NotAllowed]);
+    assert_eq!(w.state.status().policy_version, 1);
+}
+
+#[test]
+fn a_cap_lowers_a_phase_where_it_speaks_and_cancels_what_it_bars() {
+    let mut w = World::new();
+    let barred = w.permitted(limit(service("pay", 1)));
+    let free = w.permitted(limit(service("shop", 1)));
+    set(&mut w, Policy { caps: vec![cap("pay", Phase::Observe)], ..policy(1) });
+    assert_eq!((w.at(&barred), w.at(&free)), (S::Cancelled, S::Permitted));
+    assert_eq!(w.propose(limit(service("pay", 2))).1, crate::Ruling::Shadowed);
+    set(&mut w, Policy { caps: vec![cap("shop", Phase::Assist), cap("pay", Phase::Autonomous)], ..policy(2) });
+    assert_eq!(w.try_claim(w.claim_of(&free)), Err(vec![L::NotAllowed]), "it needs a yes now");
+    let id = w.permitted(limit(service("pay", 2)));
+    w.claim(&id);
+    let mut w = World::with(settings(), Phase::Assist);
+    set(&mut w, Policy { caps: vec![cap("shop", Phase::Autonomous)], ..policy(1) });
+    assert_eq!(w.propose(limit(service("shop", 1))).1, crate::Ruling::AwaitingApproval, "no cap raises a phase");
+}
+
+#[test]
+fn evidence_restarts_with_another_model() {
+    let mut w = World::new();
+    let adjudication = Adjudication {
+        incident: "inc".into(),
+        agent: AgentKind::Sre,
+        episode: "e".into(),
+        correct: true,
+        diagnosed: true,
+        by: String::new(),
+        at: Timestamp(0),
+    };
+    w.say(&human(), Command::Adjudicate { adjudication });
+    let sre = |w: &World| w.state.status().phases[&AgentKind::Sre].state.clone();
+    assert_eq!((sre(&w).episodes, sre(&w).phase), (1, Phase::Autonomous));
+    let restart = Command::RestartEvidence { agent: AgentKind::Sre, why: "another model".into() };
+    assert_eq!(rules(w.say(&Principal::Agent(AgentKind::FinOps), restart.clone())), [L::NotAllowed]);
+    assert_eq!(w.say(&Principal::Agent(AgentKind::Sre), restart), Reply::Done);
+    assert_eq!((sre(&w).episodes, sre(&w).phase, sre(&w).first_at), (0, Phase::Observe, None));
+    assert!(sre(&w).because.contains("another model"));
+}
