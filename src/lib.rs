@@ -7,4 +7,5 @@ pub mod eval;
 pub mod history;
 pub mod roles;
 pub mod score_table;
+pub mod sim;
 pub mod wiring;
