@@ -53,6 +53,9 @@ impl RaftTimers {
             api_channel_size: Some(1024),
             // A node that comes back from a partition must not unseat a healthy leader.
             enable_pre_vote: Some(true),
+            // A leader that restarts may have lost entries that its followers committed, and does not know what was committed: as leader
+            // of the same term it would write others in their place, and serve reads from before. It must be elected anew.
+            enable_leader_restore: Some(false),
             ..Config::default()
         };
         config.validate()
