@@ -2,6 +2,7 @@
 
 use super::LogError;
 use super::record::{self, Record};
+use super::durable;
 use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use std::path::{Path, PathBuf};
 
@@ -71,10 +72,22 @@ pub async fn open(
     }
     let torn_bytes = (bytes.len() - at) as u64;
     if torn_bytes > 0 {
-        let mut file = disk.open(path, Open::Append).map_err(LogError::io(path))?;
-        file.set_len(at as u64).map_err(LogError::io(path))?;
-        file.sync(Durable::All).await.map_err(LogError::io(path))?;
         tracing::warn!(file = %path.display(), offset = at, torn_bytes, "cut off a write that a crash had torn");
     }
+    if last {
+        rewrite(disk, path, &bytes[..at]).await?;
+    }
     Ok(Segment { path: path.to_owned(), places, len_bytes: at as u64, torn_bytes })
+}
+
+/// What was read may be in the page cache alone: its process was killed before the sync, or the sync failed and the system took the pages
+/// for written all the same. A sync now would not tell. Written anew, it is on disk.
+async fn rewrite(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let aside = path.with_extension("tmp");
+    let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
+    file.append(bytes).map_err(LogError::io(&aside))?;
+    file.sync(Durable::All).await.map_err(LogError::io(&aside))?;
+    drop(file);
+    disk.rename(&aside, path).map_err(LogError::io(path))?;
+    durable::sync_dir(disk, path.parent().unwrap_or_else(|| Path::new("."))).await
 }
