@@ -96,7 +96,7 @@ impl Client {
     /// A command, under that request id.
     pub async fn submit_as(&mut self, request_id: RequestId, command: Command) -> Option<Answer> {
         let principal = self.principal.clone();
-        let asked = Asked::Submit { principal: principal.clone(), request_id: request_id.clone(), command: Box::new(command.clone()) };
+        let asked = Asked::Submit { principal: principal.clone(), request_id: request_id.clone() };
         let number = self.world.history().begin(asked);
         self.world.trace(format_args!("{principal} asks {request_id} {command:?}"));
         let question = (principal.clone(), Request { request_id: request_id.clone(), command });

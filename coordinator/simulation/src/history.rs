@@ -4,7 +4,7 @@ use crate::executor;
 use crate::finding::{Finding, Kind};
 use openraft::EntryPayload;
 use picket_coordinator::raft::{Effect, Entry};
-use picket_core::coordination::{Answer, Attributed, Command};
+use picket_core::coordination::{Answer, Attributed};
 use picket_core::ids::{Principal, RequestId};
 use picket_core::time::Timestamp;
 use picket_state_machine::{Reply, State};
@@ -37,8 +37,6 @@ pub enum Asked {
         principal: Principal,
         /// Under which id.
         request_id: RequestId,
-        /// What.
-        command: Box<Command>,
     },
     /// A linearizable look at the status.
     Status,
@@ -126,11 +124,20 @@ pub fn digest_of(value: &impl serde::Serialize) -> u64 {
     digester.0.finish()
 }
 
+/// Where two texts part.
+#[must_use]
+pub fn difference(a: &str, b: &str) -> String {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let around = |text: &str| text.bytes().skip(same.saturating_sub(80)).take(240).map(char::from).collect::<String>();
+    format!("`{}` against `{}`", around(a), around(b))
+}
+
 impl History {
     /// Notes what is wrong.
     pub fn find(&mut self, kind: Kind, detail: impl Into<String>) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(Finding::new(kind, detail));
+        let finding = Finding::new(kind, detail);
+        if self.findings.len() < FINDINGS_MAX && !self.findings.contains(&finding) {
+            self.findings.push(finding);
         }
     }
 
@@ -148,7 +155,7 @@ impl History {
         };
         let before = self.nodes.insert(node, index);
         match before {
-            Some(before) if index > before + 1 => self.installs += 1,
+            // More than one further: a snapshot took it there.
             Some(before) if index <= before => {
                 self.find(Kind::Replicas, format!("node {node} applies entry {index} after {before}"));
             }
@@ -156,11 +163,11 @@ impl History {
         }
         if let Some(known) = self.log.get(&index) {
             if known.term != term || known.said != said {
-                let detail = format!("entry {index}: node {node} applies {term}:{said:?}, another had {}:{:?}", known.term, known.said);
-                self.find(Kind::Replicas, detail);
+                let what = difference(&format!("{}:{:?}", known.term, known.said), &format!("{term}:{said:?}"));
+                self.find(Kind::Replicas, format!("entry {index}: node {node} applies another than the first to get there: {what}"));
             } else if known.reply != reply {
-                let detail = format!("entry {index} {said:?}: node {node} replies {reply:?}, another replied {:?}", known.reply);
-                self.find(Kind::Replicas, detail);
+                let what = difference(&format!("{:?}", known.reply), &format!("{reply:?}"));
+                self.find(Kind::Replicas, format!("entry {index}: node {node} replies otherwise than the first to get there: {what}"));
             }
         } else {
             if let Some((said, _)) = &said {

@@ -291,7 +291,11 @@ impl RaftNetworkV2<SimConfig> for Peer {
         tokio::select! {
             biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
-            answer = sending => Ok(answer?),
+            answer = sending => {
+                let answer = answer?;
+                self.from.world.history().installs += 1;
+                Ok(answer)
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Seeds that once found something, and fresh ones in every run.
 
-use picket_coordinator_simulation::{Options, Outcome, run_seeds};
+use picket_coordinator_simulation::{Options, Outcome, run_seed, run_seeds};
 use rand::{RngExt as _, SeedableRng as _};
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -27,7 +27,7 @@ fn seeds_that_once_failed_find_nothing() {
     run(REGRESSIONS);
 }
 
-/// `PICKET_SIM_FROM` and `PICKET_SIM_SEEDS` choose others.
+/// `PICKET_SIM_FROM` and `PICKET_SIM_SEEDS` choose others; `PICKET_SIM_TRACE` names a file for the first one's trace.
 #[test]
 fn fresh_seeds_find_nothing() {
     let chosen = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
@@ -36,5 +36,8 @@ fn fresh_seeds_find_nothing() {
     let drawn = rand::rngs::SmallRng::seed_from_u64(RandomState::new().hash_one(0)).random_range(0..1 << 40);
     let from = chosen("PICKET_SIM_FROM").unwrap_or(drawn);
     println!("{count} seeds from {from}");
+    if let Ok(path) = std::env::var("PICKET_SIM_TRACE") {
+        std::fs::write(path, run_seed(from, &Options::for_seed(from), true).trace).unwrap();
+    }
     run(&(from..from + count).collect::<Vec<_>>());
 }

@@ -105,7 +105,6 @@ impl<'a> Promises<'a> {
 
     /// Compares and books what the command did.
     pub fn after(&mut self, index: u64, state: &State, said: &Attributed, before: Before, response: &Response, found: &mut Vec<Finding>) {
-        let now = state.now();
         let mut broken: Vec<(Invariant, String)> = Vec::new();
         // A retry does nothing: the claim must not be counted twice.
         let is_retry = response.changed.is_empty() && matches!(response.answer, Reply::Claimed { .. });
@@ -140,13 +139,20 @@ impl<'a> Promises<'a> {
             }
             _ => {}
         }
+        if matches!(said.request.command, Command::Stop { keep_undos: true }) {
+            // Whoever pressed STOP let undos live on, under the new epoch.
+            let epoch = state.status().stop.epoch;
+            let kept = response.changed.iter().filter(|id| state.entry(id).is_some_and(is_undo));
+            for id in kept {
+                self.permitted.entry(id.clone()).and_modify(|permit| permit.0 = epoch);
+            }
+        }
         self.entries_changed(state, response, &mut broken);
         let stop = state.status().stop;
         if matches!(said.request.command, Command::Stop { .. }) && stop.epoch > self.stop_epoch {
             self.undos_kept = matches!(said.request.command, Command::Stop { keep_undos: true });
         }
         (self.stop_epoch, self.stopped) = (stop.epoch, stop.set);
-        let _ = now;
         for (invariant, why) in broken {
             found.push(Finding::new(Kind::Invariant(invariant), format!("entry {index}: {why}")));
         }

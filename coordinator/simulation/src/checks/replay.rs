@@ -2,7 +2,7 @@
 
 use super::promises::Promises;
 use crate::finding::{Finding, Kind};
-use crate::history::{Ended, History, digest_of};
+use crate::history::{Ended, History, difference, digest_of};
 use crate::options::Options;
 use picket_state_machine::{State, apply};
 use std::collections::BTreeMap;
@@ -30,7 +30,8 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
             let before = promises.before(&state, said);
             let response = apply(&mut state, said, *at);
             if applied.reply.as_ref() != Some(&response.answer) {
-                let detail = format!("entry {index} {said:?}: a replay replies {:?}, the nodes replied {:?}", response.answer, applied.reply);
+                let what = difference(&format!("{:?}", applied.reply), &format!("{:?}", Some(&response.answer)));
+                let detail = format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
                 found.push(Finding::new(Kind::Replicas, detail));
             }
             promises.after(*index, &state, said, before, &response, &mut found);
