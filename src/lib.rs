@@ -9,4 +9,5 @@ pub mod metrics_endpoint;
 pub mod outer_lock;
 pub mod roles;
 pub mod score_table;
+pub mod sim;
 pub mod wiring;

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use picket::commands::{act, audit, config, incident, kb, lease, phase, pki, replay};
 use picket::roles::simulator::SimulatorOptions;
 use picket::wiring::Wiring;
-use picket::{demo, eval, metrics_endpoint, roles};
+use picket::{demo, eval, metrics_endpoint, roles, sim};
 use picket_core::ids::AgentKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +99,9 @@ enum Command {
     /// Measures.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Proves the safety core in a deterministic simulation.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
 }
 
 fn main() -> ExitCode {
@@ -156,6 +159,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Kb(command) => kb::run(&command)?,
         Command::Replay(options) => replay::run(&options).await?,
         Command::Eval(command) => eval::run(&command).await?,
+        Command::Sim(command) => return tokio::task::block_in_place(|| sim::run(&command)),
     }
     Ok(ExitCode::SUCCESS)
 }

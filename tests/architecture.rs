@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-state-machine", &["picket-core"]),
     ("picket-coordinator", &["picket-core", "picket-state-machine"]),
     ("picket-coordinator-client", &["picket-core"]),
+    ("picket-coordinator-simulation", &["picket-core", "picket-state-machine", "picket-coordinator"]),
     ("picket-dashboard-server", &["picket-core", "picket-coordinator-client"]),
     ("picket-dashboard-ui", &["picket-core"]),
     ("picket-loadtest", &["picket-core"]),

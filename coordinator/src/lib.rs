@@ -1,12 +1,17 @@
 //! A node of the coordinator: the state machine of `picket-state-machine`, replicated by Raft, reached by mutual TLS.
 //!
-//! `log/` is the disk, `raft/` binds openraft to it, `api/` is what others call, `pki` makes their certificates.
+//! `disk/` is the disk, `log/` the log on it, `raft/` binds openraft to it, `api/` is what others call, `pki` makes their certificates.
 
 pub mod api;
+pub mod disk;
 pub mod log;
 pub mod node;
 pub mod pki;
+pub mod planted;
 pub mod raft;
+pub mod ticks;
+pub mod timers;
 pub mod tls;
 
-pub use node::{NodeConfig, NodeError, NodeHandle, RaftTimers, serve, serve_on};
+pub use node::{NodeConfig, NodeError, NodeHandle, serve, serve_on};
+pub use timers::RaftTimers;

@@ -5,57 +5,21 @@ use crate::log::{DiskLog, LogError};
 use crate::pki::{self, PkiError};
 use crate::raft::machine::Machine;
 use crate::raft::network::Peers;
-use crate::raft::{Proposed, Raft};
+use crate::raft::Raft;
+use crate::ticks;
+use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
-use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
-use openraft::{BasicNode, SnapshotPolicy};
-use picket_core::coordination::{Attributed, Command, Proposer, Request};
-use picket_core::ids::{Principal, RequestId};
-use picket_core::invariants::Invariant;
+use openraft::BasicNode;
+use picket_core::ids::Principal;
 use picket_state_machine::{Settings, SettingsError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-
-/// Raft's timers, in real time.
-#[derive(Clone, Debug)]
-pub struct RaftTimers {
-    /// The leader says that it is there.
-    pub heartbeat_ms: u64,
-    /// A follower becomes restless after at least this.
-    pub election_min_ms: u64,
-    /// And at most this.
-    pub election_max_ms: u64,
-    /// The leader proposes that time has passed.
-    pub tick_ms: u64,
-    /// Deadline of sending a snapshot.
-    pub snapshot_timeout_ms: u64,
-    /// A snapshot is made after this many entries.
-    pub snapshot_every: u64,
-    /// Entries kept behind a snapshot, for followers that are a little late.
-    pub entries_kept: u64,
-}
-
-impl Default for RaftTimers {
-    fn default() -> Self {
-        Self {
-            heartbeat_ms: 100,
-            election_min_ms: 500,
-            election_max_ms: 1_000,
-            tick_ms: 250,
-            snapshot_timeout_ms: 10_000,
-            snapshot_every: 5_000,
-            entries_kept: 1_000,
-        }
-    }
-}
 
 /// What a node needs to know.
 #[derive(Clone)]
@@ -154,12 +118,12 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let identity = Identity::read(&config.pki_dir, &Principal::Node(config.id))?;
     let signing_key = pki::signing_key(&config.pki_dir)?;
     let (dir, settings) = (config.data_dir.clone(), config.settings.clone());
-    let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, Machine::open(&dir, settings)?))).await;
+    let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, <Machine>::open(&dir, settings)?))).await;
     let (log, machine) = opened.map_err(|e| NodeError::Raft(e.to_string()))??;
     let peers = Peers::new(&identity, &config.peers, &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
-    let raft_config = raft_config(&config.timers).map_err(|e| bad(e.to_string()))?;
+    let raft_config = config.timers.raft_config().map_err(|e| bad(e.to_string()))?;
     let raft = Raft::new(config.id, Arc::new(raft_config), peers.clone(), log.clone(), machine.clone()).await;
     let raft = raft.map_err(|e| NodeError::Raft(e.to_string()))?;
 
@@ -167,7 +131,9 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), api::router(node.clone()), stop.clone()));
-    tasks.spawn(tick(node.clone(), config.timers.tick_ms, boot_id(config.id)?, stop.clone()));
+    let ticks = ticks::propose_ticks(node.clone(), config.timers.tick_ms, boot_id(config.id)?);
+    let until = stop.clone();
+    tasks.spawn(async move { _ = until.run_until_cancelled_owned(ticks).await });
     let handle = NodeHandle { node, log, address, stop, tasks };
     if config.bootstrap {
         let members: BTreeMap<u64, BasicNode> = config.peers.iter().map(|(id, address)| (*id, BasicNode::new(address))).collect();
@@ -185,73 +151,12 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     Ok(handle)
 }
 
-fn raft_config(timers: &RaftTimers) -> Result<openraft::Config, openraft::ConfigError> {
-    let config = openraft::Config {
-        cluster_name: "picket".to_owned(),
-        heartbeat_interval: timers.heartbeat_ms,
-        election_timeout_min: timers.election_min_ms,
-        election_timeout_max: timers.election_max_ms,
-        install_snapshot_timeout: timers.snapshot_timeout_ms,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(timers.snapshot_every),
-        max_in_snapshot_log_to_keep: timers.entries_kept,
-        max_payload_entries: 64,
-        api_channel_size: Some(1024),
-        // A node that comes back from a partition must not unseat a healthy leader.
-        enable_pre_vote: Some(true),
-        ..openraft::Config::default()
-    };
-    config.validate()
-}
-
 /// Tells the ticks of one process from those of another, also of the same node before a restart.
 fn boot_id(node: u64) -> Result<String, NodeError> {
     let mut random = [0; 8];
     let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut random);
     filled.map_err(|_| NodeError::Config { id: node, why: "the system gave no randomness".to_owned() })?;
     Ok(format!("tick-{node}-{}", hex::encode(random)))
-}
-
-/// While this node leads, it proposes that time has passed. A tick that fails is not repeated: the next one says more.
-async fn tick(node: Arc<Node>, every_ms: u64, boot: String, stop: CancellationToken) {
-    let every = Duration::from_millis(every_ms.max(1));
-    let mut beats = tokio::time::interval(every);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut count = 0u64;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = beats.tick() => {}
-        }
-        node.machine.read(|state| count_violations(state.violations()));
-        if !node.raft.is_leader() {
-            continue;
-        }
-        count += 1;
-        let request = Request { request_id: RequestId(format!("{boot}-{count}")), command: Command::Tick };
-        let term = node.raft.metrics().borrow_watched().current_term;
-        let said = Attributed::new(Principal::Node(node.id), request).proposed_by(Proposer { node: node.id, term });
-        let proposed = match Proposed::new(&said, (node.clock)()) {
-            Ok(proposed) => proposed,
-            Err(error) => {
-                tracing::error!(%error, "a tick could not be written");
-                continue;
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            // Without a quorum ticks would pile up in the log: one at a time.
-            result = node.raft.client_write(proposed) => if let Err(error) = result {
-                tracing::debug!(%error, "a tick was not committed");
-            }
-        }
-    }
-}
-
-/// Every node tells what was agreed on, so that any of them may be scraped.
-fn count_violations(violations: &BTreeMap<Invariant, u64>) {
-    for (invariant, count) in violations {
-        metrics::counter!("picket_invariant_violations_total", "id" => invariant.as_str()).absolute(*count);
-    }
 }
 
 impl NodeHandle {

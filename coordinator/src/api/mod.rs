@@ -3,18 +3,20 @@
 pub mod client_routes;
 pub mod error;
 pub mod listen;
+pub mod peer_calls;
 pub mod raft_routes;
-mod reads;
-mod writes;
+pub mod reads;
+pub mod writes;
 
-use crate::raft::Raft;
 use crate::raft::machine::Machine;
-use crate::raft::network::Peers;
+use crate::raft::{Host, TypeConfig};
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ed25519_dalek::SigningKey;
 use error::Problem;
+use openraft::async_runtime::watch::WatchReceiver as _;
+use picket_core::coordination::{Attributed, Proposer, Request};
 use picket_core::ids::Principal;
 use picket_core::time::Timestamp;
 use std::sync::Arc;
@@ -40,15 +42,15 @@ const WATCHES_MAX: usize = 512;
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What the routes of a node work with.
-pub struct Node {
+pub struct Node<C: Host = TypeConfig> {
     /// This node.
     pub id: u64,
     /// Its part of the group.
-    pub raft: Raft,
+    pub raft: openraft::Raft<C, Machine<C>>,
     /// Its state.
-    pub machine: Machine,
+    pub machine: Machine<C>,
     /// The other nodes.
-    pub peers: Peers,
+    pub peers: C::Peers,
     /// Signs permits and claims from committed entries.
     pub signing_key: SigningKey,
     /// What the leader proposes as the time.
@@ -57,11 +59,24 @@ pub struct Node {
     watches: Semaphore,
 }
 
-impl Node {
+impl<C: Host> Node<C> {
     /// A node with nothing in progress.
     #[must_use]
-    pub fn new(id: u64, raft: Raft, machine: Machine, peers: Peers, signing_key: SigningKey, clock: Clock) -> Self {
+    pub fn new(
+        id: u64,
+        raft: openraft::Raft<C, Machine<C>>,
+        machine: Machine<C>,
+        peers: C::Peers,
+        signing_key: SigningKey,
+        clock: Clock,
+    ) -> Self {
         Self { id, raft, machine, peers, signing_key, clock, calls: Semaphore::new(CALLS_MAX), watches: Semaphore::new(WATCHES_MAX) }
+    }
+
+    /// A command as this node puts it into the log: with the term in which it believes to lead.
+    pub fn proposes(&self, principal: Principal, request: Request) -> Attributed {
+        let term = self.raft.metrics().borrow_watched().current_term;
+        Attributed::new(principal, request).proposed_by(Proposer { node: self.id, term })
     }
 }
 

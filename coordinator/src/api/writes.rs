@@ -1,39 +1,47 @@
 //! Commands: proposed by the leader, passed on by everyone else.
 
 use super::error::Problem;
+use super::peer_calls::PeerCalls as _;
 use super::{Node, SUBMIT_TIMEOUT};
-use crate::raft::network::CallError;
-use crate::raft::wire::{Forwarded, paths};
-use crate::raft::{Effect, Proposed};
-use openraft::async_runtime::watch::WatchReceiver as _;
+use crate::planted::{Fault, is_planted};
+use crate::raft::wire::Forwarded;
+use crate::raft::{Effect, Host, Proposed};
 use openraft::errors::{ClientWriteError, RaftError};
-use picket_core::coordination::{Answer, Attributed, Proposer, Request};
+use openraft::type_config::TypeConfigExt as _;
+use picket_core::coordination::{Answer, Attributed, Request};
 use picket_core::ids::Principal;
 use std::time::Duration;
 
 const WHAT: &str = "submit";
 
 /// A client's command, on whichever node it reached.
-pub(super) async fn submit(node: &Node, principal: Principal, request: Request) -> Result<Answer, Problem> {
+///
+/// # Errors
+/// [`Problem`] tells whether it may have happened.
+pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, request: Request) -> Result<Answer, Problem> {
     let leader = match node.raft.current_leader().await {
         Some(leader) if leader == node.id => return propose(node, principal, request).await,
         Some(leader) => leader,
         None => return Err(Problem::unavailable(WHAT, "there is no leader at the moment")),
     };
-    let forwarded = Forwarded { principal, request };
-    match node.peers.call(leader, paths::FORWARD, &forwarded, SUBMIT_TIMEOUT + Duration::from_millis(500)).await {
-        Ok(answer) => Ok(answer),
-        Err(CallError::Answered { status, body, .. }) => Err(Problem::passed_on(status, &body)),
-        Err(error) => Err(Problem::unavailable(WHAT, error.to_string())),
+    let mut forwarded = Forwarded { principal, request };
+    if is_planted(Fault::ForwardedUnderNewId) {
+        forwarded.request.request_id.0.push('+');
     }
+    node.peers.forward(leader, &forwarded, SUBMIT_TIMEOUT + Duration::from_millis(500)).await
 }
 
 /// The leader's part. On any other node: unavailable, never passed on a second time.
-pub(super) async fn propose(node: &Node, principal: Principal, request: Request) -> Result<Answer, Problem> {
-    let term = node.raft.metrics().borrow_watched().current_term;
-    let said = Attributed::new(principal, request).proposed_by(Proposer { node: node.id, term });
+///
+/// # Errors
+/// As `submit`.
+pub async fn propose<C: Host>(node: &Node<C>, principal: Principal, request: Request) -> Result<Answer, Problem> {
+    let said = node.proposes(principal, request);
     let proposed = Proposed::new(&said, (node.clock)()).map_err(|e| Problem::bad_request(WHAT, e.to_string()))?;
-    let written = tokio::time::timeout(SUBMIT_TIMEOUT, node.raft.client_write(proposed)).await.map_err(|_| Problem::timeout(WHAT))?;
+    if is_planted(Fault::AnsweredBeforeCommit) {
+        return Ok(answer_early(node, &said, proposed));
+    }
+    let written = C::timeout(SUBMIT_TIMEOUT, node.raft.client_write(proposed)).await.map_err(|_| Problem::timeout(WHAT))?;
     match written {
         Ok(response) => match response.data {
             Effect::Replied(reply) if reply.is_from_a_deposed_leader() => {
@@ -49,4 +57,13 @@ pub(super) async fn propose(node: &Node, principal: Principal, request: Request)
         Err(RaftError::APIError(ClientWriteError::LogEntryDiscarded(_))) => Err(Problem::timeout(WHAT)),
         Err(error) => Err(Problem::unavailable(WHAT, error.to_string())),
     }
+}
+
+/// What `Fault::AnsweredBeforeCommit` does: the answer that the command would get on this node's state, while it is still on its way.
+fn answer_early<C: Host>(node: &Node<C>, said: &Attributed, proposed: Proposed) -> Answer {
+    let mut state = node.machine.read(Clone::clone);
+    let reply = picket_state_machine::apply(&mut state, said, (node.clock)()).answer;
+    let raft = node.raft.clone();
+    let _writing = C::spawn(async move { drop(raft.client_write(proposed).await) });
+    picket_state_machine::sign_answer(&state, &reply, &node.signing_key)
 }

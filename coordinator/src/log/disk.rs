@@ -1,8 +1,10 @@
 //! The log as openraft sees it: entries in memory for readers, every change on disk before it counts.
 
-use super::writer::{Job, Writer};
+use super::writer::{Job, SEGMENT_BYTES, Writer};
 use super::{LogError, durable, segment};
-use crate::raft::{Entry, LogId, TypeConfig, Vote};
+use crate::disk::{Disk, Files, Open};
+use crate::raft::{Entry, Host, LogId, TypeConfig, Vote};
+use futures::executor::block_on;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
@@ -10,15 +12,13 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-/// Jobs that may wait for the writing thread.
+/// Jobs that may wait for the writer.
 const JOBS_MAX: usize = 1024;
 /// Bytes of entries handed out at once to replicate.
 const BATCH_BYTES: usize = 4 << 20;
@@ -40,17 +40,18 @@ impl Memory {
 
 /// The log of one node. Clones read and write the same log.
 #[derive(Clone)]
-pub struct DiskLog {
+pub struct DiskLog<C: Host = TypeConfig> {
     memory: Arc<Mutex<Memory>>,
-    jobs: SyncSender<Job>,
+    jobs: mpsc::Sender<Job<C>>,
     vote_path: PathBuf,
-    thread: Arc<WriterThread>,
-    /// Held for as long as the log is open.
-    lock: Arc<File>,
+    held: Arc<Mutex<Option<Held<C::Disk>>>>,
 }
 
-/// Joined by `DiskLog::close`, so that a restart in one process finds everything written.
-struct WriterThread(Mutex<Option<std::thread::JoinHandle<()>>>);
+/// Given back by `DiskLog::close`, so that a restart in one process finds everything written.
+struct Held<D: Disk> {
+    worker: D::Worker,
+    lock: D::Lock,
+}
 
 impl DiskLog {
     /// Opens or creates the log in `dir`. Blocks on the disk.
@@ -58,20 +59,38 @@ impl DiskLog {
     /// # Errors
     /// `Damaged` when something that was durable cannot be read; `InUse` when another node has the folder.
     pub fn open(dir: &Path) -> Result<Self, LogError> {
-        fs::create_dir_all(dir).map_err(LogError::io(dir))?;
-        let lock_path = dir.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(LogError::io(&lock_path))?;
-        if lock.try_lock().is_err() {
-            return Err(LogError::InUse { path: dir.to_owned() });
+        block_on(Self::open_on(Files, dir, SEGMENT_BYTES))
+    }
+
+    /// Waits until the writing thread has done all it was asked, and gives the folder free. Other clones can only read from then on. Blocks.
+    pub fn close(&self) {
+        // A thread that is gone already has nothing left to do.
+        let _ = block_on(self.jobs.send(Job::Close));
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Held { worker, lock }) = held {
+            Files::join(worker);
+            drop(lock);
         }
+    }
+}
+
+impl<C: Host> DiskLog<C> {
+    /// Opens or creates the log in `dir`; a new file is begun after `segment_bytes`.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_on(disk: C::Disk, dir: &Path, segment_bytes: u64) -> Result<Self, LogError> {
+        disk.make_dir(dir).map_err(LogError::io(dir))?;
+        let lock_path = dir.join("lock");
+        let lock = disk.lock(&lock_path).map_err(LogError::io(&lock_path))?;
+        let lock = lock.ok_or_else(|| LogError::InUse { path: dir.to_owned() })?;
         let vote_path = dir.join("vote");
         let purge_mark = dir.join("purged");
-        let mut memory = Memory { vote: read_json(&vote_path)?, purged: read_json(&purge_mark)?, ..Memory::default() };
-        let segments = read_segments(dir, &mut memory)?;
+        let mut memory = Memory { vote: read_json(&disk, &vote_path)?, purged: read_json(&disk, &purge_mark)?, ..Memory::default() };
+        let segments = read_segments(&disk, dir, &mut memory).await?;
         let hint_path = dir.join("committed");
-        let hint =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&hint_path).map_err(LogError::io(&hint_path))?;
-        memory.committed = read_hint(&hint);
+        let hint = disk.open(&hint_path, Open::InPlace).map_err(LogError::io(&hint_path))?;
+        memory.committed = read_hint(&disk.read(&hint_path).map_err(LogError::io(&hint_path))?);
         // What was committed was durable here first; without it this node could vote against its own word.
         if let Some(committed) = memory.committed
             && memory.last().is_none_or(|last| last.index < committed.index)
@@ -83,62 +102,41 @@ impl DiskLog {
                 why: format!("entries up to {} were committed and are not in the log", committed.index),
             });
         }
-        durable::sync_dir(dir)?;
-        let (jobs, queue) = sync_channel(JOBS_MAX);
-        let writer = Writer::new(dir, segments, hint, purge_mark);
-        let thread =
-            std::thread::Builder::new().name("raft-log".to_owned()).spawn(move || writer.run(&queue)).map_err(LogError::io(dir))?;
-        Ok(Self {
-            memory: Arc::new(Mutex::new(memory)),
-            jobs,
-            vote_path,
-            thread: Arc::new(WriterThread(Mutex::new(Some(thread)))),
-            lock: Arc::new(lock),
-        })
-    }
-
-    /// Waits until the writing thread has done all it was asked, and gives the folder free. Other clones can only read from then on. Blocks.
-    pub fn close(&self) {
-        // A thread that is gone already has nothing left to do.
-        let _ = self.jobs.send(Job::Close);
-        let handle = self.thread.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(handle) = handle
-            && handle.join().is_err()
-        {
-            tracing::error!("the log's writing thread had panicked");
-        }
-        if let Err(error) = self.lock.unlock() {
-            tracing::warn!(%error, "the data folder's lock was not given back; it ends with the process");
-        }
+        durable::sync_dir(&disk, dir).await?;
+        let (jobs, queue) = mpsc::channel(JOBS_MAX);
+        let writer = Writer::new(disk.clone(), dir, segments, segment_bytes, hint, purge_mark);
+        let worker = disk.work(writer.run(queue)).map_err(LogError::io(dir))?;
+        let held = Arc::new(Mutex::new(Some(Held { worker, lock })));
+        Ok(Self { memory: Arc::new(Mutex::new(memory)), jobs, vote_path, held })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, job: Job) -> io::Result<()> {
+    async fn send(&self, job: Job<C>) -> io::Result<()> {
         // The queue is bounded; waiting here is the back-pressure, and openraft batches meanwhile.
-        self.jobs.send(job).map_err(|_| io::Error::other("the log's writing thread is gone"))
+        self.jobs.send(job).await.map_err(|_| io::Error::other("the log's writer is gone"))
     }
 
-    async fn ask(&self, job: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Job) -> io::Result<()> {
+    async fn ask(&self, job: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Job<C>) -> io::Result<()> {
         let (done, answer) = oneshot::channel();
-        self.send(job(done))?;
-        answer.await.map_err(|_| io::Error::other("the log's writing thread is gone"))?
+        self.send(job(done)).await?;
+        answer.await.map_err(|_| io::Error::other("the log's writer is gone"))?
     }
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, LogError> {
-    let Some(bytes) = durable::read(path)? else { return Ok(None) };
+fn read_json<T: DeserializeOwned>(disk: &impl Disk, path: &Path) -> Result<Option<T>, LogError> {
+    let Some(bytes) = durable::read(disk, path)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| LogError::Damaged { path: path.to_owned(), offset: 0, why: e.to_string() })
 }
 
-fn read_segments(dir: &Path, memory: &mut Memory) -> Result<Vec<segment::Segment>, LogError> {
-    let paths = segment::list(dir)?;
+async fn read_segments(disk: &impl Disk, dir: &Path, memory: &mut Memory) -> Result<Vec<segment::Segment>, LogError> {
+    let paths = segment::list(disk, dir)?;
     let mut segments = Vec::with_capacity(paths.len());
     let mut previous: Option<u64> = None;
     for (position, path) in paths.iter().enumerate() {
-        let found = segment::open(path, position + 1 == paths.len(), |record| {
+        let found = segment::open(disk, path, position + 1 == paths.len(), |record| {
             let purged = memory.purged.map(|p| p.index);
             // What was purged may have holes: a snapshot can reach beyond what the log ever held.
             let reaches = purged.map_or(0, |p| p + 1);
@@ -159,12 +157,13 @@ fn read_segments(dir: &Path, memory: &mut Memory) -> Result<Vec<segment::Segment
                 memory.entries.insert(record.index, (entry, record.payload.len()));
             }
             Ok(())
-        })?;
+        })
+        .await?;
         segments.push(found);
     }
     // A file that was created and never written would keep its name from being created again.
     if let Some(empty) = segments.pop_if(|s| s.places.is_empty()) {
-        fs::remove_file(&empty.path).map_err(LogError::io(&empty.path))?;
+        disk.remove(&empty.path).map_err(LogError::io(&empty.path))?;
     }
     Ok(segments)
 }
@@ -178,11 +177,8 @@ fn hint_bytes(committed: Option<LogId>) -> io::Result<Vec<u8>> {
 }
 
 /// `None` when it is missing or torn: it only saves time.
-fn read_hint(file: &File) -> Option<LogId> {
-    use std::os::unix::fs::FileExt as _;
-    let mut bytes = [0; HINT_BYTES];
-    file.read_exact_at(&mut bytes, 0).ok()?;
-    let (content, sum) = bytes.split_at(HINT_BYTES - 64);
+fn read_hint(bytes: &[u8]) -> Option<LogId> {
+    let (content, sum) = bytes.get(..HINT_BYTES)?.split_at(HINT_BYTES - 64);
     (hex::encode(Sha256::digest(content)).as_bytes() == sum).then(|| serde_json::from_slice(content).ok().flatten()).flatten()
 }
 
@@ -200,7 +196,7 @@ fn half_open(range: &impl RangeBounds<u64>) -> (u64, u64) {
     (start, end.max(start))
 }
 
-impl RaftLogReader<TypeConfig> for DiskLog {
+impl<C: Host> RaftLogReader<C> for DiskLog<C> {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
@@ -228,10 +224,10 @@ impl RaftLogReader<TypeConfig> for DiskLog {
     }
 }
 
-impl RaftLogStorage<TypeConfig> for DiskLog {
+impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
     type LogReader = Self;
 
-    async fn get_log_state(&mut self) -> Result<LogState<TypeConfig>, io::Error> {
+    async fn get_log_state(&mut self) -> Result<LogState<C>, io::Error> {
         let memory = self.memory();
         Ok(LogState { last_purged_log_id: memory.purged, last_log_id: memory.last() })
     }
@@ -257,14 +253,14 @@ impl RaftLogStorage<TypeConfig> for DiskLog {
                 return Ok(());
             }
         }
-        self.send(Job::Hint { bytes: hint_bytes(committed)? })
+        self.send(Job::Hint { bytes: hint_bytes(committed)? }).await
     }
 
     async fn read_committed(&mut self) -> Result<Option<LogId>, io::Error> {
         Ok(self.memory().committed)
     }
 
-    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> Result<(), io::Error>
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<C>) -> Result<(), io::Error>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
@@ -284,7 +280,7 @@ impl RaftLogStorage<TypeConfig> for DiskLog {
                 records.push((index, bytes));
             }
         }
-        self.send(Job::Append { records, done: callback })
+        self.send(Job::Append { records, done: callback }).await
     }
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {

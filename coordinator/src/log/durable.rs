@@ -1,40 +1,49 @@
 //! Files that are replaced whole: a reader sees the old or the new, also after a power cut.
 
 use super::LogError;
+use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::Path;
 
 /// Makes names in a folder durable.
 ///
 /// # Errors
 /// What the file system says.
-pub fn sync_dir(dir: &Path) -> Result<(), LogError> {
-    File::open(dir).and_then(|d| d.sync_all()).map_err(LogError::io(dir))
+pub async fn sync_dir(disk: &impl Disk, dir: &Path) -> Result<(), LogError> {
+    disk.sync_dir(dir).await.map_err(LogError::io(dir))
 }
 
 /// Replaces `path` by its sha256 and `bytes`: written aside, synced, renamed, and the folder synced.
 ///
 /// # Errors
 /// What the file system says.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+pub async fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
     let aside = path.with_extension("tmp");
-    let mut file = File::create(&aside).map_err(LogError::io(&aside))?;
+    let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
     let header = format!("{}\n", hex::encode(Sha256::digest(bytes)));
-    file.write_all(header.as_bytes()).and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all()).map_err(LogError::io(&aside))?;
+    file.append(header.as_bytes()).and_then(|()| file.append(bytes)).map_err(LogError::io(&aside))?;
+    file.sync(Durable::All).await.map_err(LogError::io(&aside))?;
     drop(file);
-    fs::rename(&aside, path).map_err(LogError::io(path))?;
-    sync_dir(dir)
+    disk.rename(&aside, path).map_err(LogError::io(path))?;
+    sync_dir(disk, dir).await
+}
+
+/// As `replace`, and forgets to sync: what `planted` puts in its place.
+pub(crate) fn replace_unsynced(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let aside = path.with_extension("tmp");
+    let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
+    let header = format!("{}\n", hex::encode(Sha256::digest(bytes)));
+    file.append(header.as_bytes()).and_then(|()| file.append(bytes)).map_err(LogError::io(&aside))?;
+    disk.rename(&aside, path).map_err(LogError::io(path))
 }
 
 /// Reads what `replace` wrote; `None` when there is no such file.
 ///
 /// # Errors
 /// `Damaged` when the checksum does not match.
-pub fn read(path: &Path) -> Result<Option<Vec<u8>>, LogError> {
-    let mut bytes = match fs::read(path) {
+pub fn read(disk: &impl Disk, path: &Path) -> Result<Option<Vec<u8>>, LogError> {
+    let mut bytes = match disk.read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(LogError::Io { path: path.to_owned(), error }),

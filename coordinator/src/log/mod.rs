@@ -10,6 +10,7 @@ pub mod segment;
 mod writer;
 
 pub use disk::DiskLog;
+pub use writer::SEGMENT_BYTES;
 
 use std::path::PathBuf;
 

@@ -2,7 +2,8 @@
 
 use super::LogError;
 use super::record::{self, Record};
-use std::fs::{self, OpenOptions};
+use super::durable;
+use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use std::path::{Path, PathBuf};
 
 /// Where one record lies.
@@ -37,14 +38,9 @@ pub fn path_of(dir: &Path, index: u64) -> PathBuf {
 ///
 /// # Errors
 /// What the file system says.
-pub fn list(dir: &Path) -> Result<Vec<PathBuf>, LogError> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(LogError::io(dir))? {
-        let path = entry.map_err(LogError::io(dir))?.path();
-        if path.extension().is_some_and(|e| e == "log") {
-            paths.push(path);
-        }
-    }
+pub fn list(disk: &impl Disk, dir: &Path) -> Result<Vec<PathBuf>, LogError> {
+    let mut paths = disk.list(dir).map_err(LogError::io(dir))?;
+    paths.retain(|path| path.extension().is_some_and(|e| e == "log"));
     paths.sort();
     Ok(paths)
 }
@@ -53,8 +49,13 @@ pub fn list(dir: &Path) -> Result<Vec<PathBuf>, LogError> {
 ///
 /// # Errors
 /// `Damaged` when a record that was durable cannot be read, or `take` refuses it.
-pub fn open(path: &Path, last: bool, mut take: impl FnMut(&Record<'_>) -> Result<(), String>) -> Result<Segment, LogError> {
-    let bytes = fs::read(path).map_err(LogError::io(path))?;
+pub async fn open(
+    disk: &impl Disk,
+    path: &Path,
+    last: bool,
+    mut take: impl FnMut(&Record<'_>) -> Result<(), String>,
+) -> Result<Segment, LogError> {
+    let bytes = disk.read(path).map_err(LogError::io(path))?;
     let damaged = |offset: usize, why: &str| LogError::Damaged { path: path.to_owned(), offset: offset as u64, why: why.to_owned() };
     let mut places = Vec::new();
     let mut at = 0;
@@ -71,9 +72,22 @@ pub fn open(path: &Path, last: bool, mut take: impl FnMut(&Record<'_>) -> Result
     }
     let torn_bytes = (bytes.len() - at) as u64;
     if torn_bytes > 0 {
-        let file = OpenOptions::new().write(true).open(path).map_err(LogError::io(path))?;
-        file.set_len(at as u64).and_then(|()| file.sync_all()).map_err(LogError::io(path))?;
         tracing::warn!(file = %path.display(), offset = at, torn_bytes, "cut off a write that a crash had torn");
     }
+    if last {
+        rewrite(disk, path, &bytes[..at]).await?;
+    }
     Ok(Segment { path: path.to_owned(), places, len_bytes: at as u64, torn_bytes })
+}
+
+/// What was read may be in the page cache alone: its process was killed before the sync, or the sync failed and the system took the pages
+/// for written all the same. A sync now would not tell. Written anew, it is on disk.
+async fn rewrite(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    let aside = path.with_extension("tmp");
+    let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
+    file.append(bytes).map_err(LogError::io(&aside))?;
+    file.sync(Durable::All).await.map_err(LogError::io(&aside))?;
+    drop(file);
+    disk.rename(&aside, path).map_err(LogError::io(path))?;
+    durable::sync_dir(disk, path.parent().unwrap_or_else(|| Path::new("."))).await
 }

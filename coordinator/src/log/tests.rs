@@ -1,6 +1,7 @@
 //! What the disk promises, also after a crash.
 
 use super::{DiskLog, LogError, record, segment};
+use crate::disk::Files;
 use crate::raft::machine::Machine;
 use crate::raft::{Entry, LogId, TypeConfig, Vote};
 use openraft::entry::RaftEntry as _;
@@ -17,7 +18,7 @@ impl StoreBuilder<TypeConfig, DiskLog, Machine, tempfile::TempDir> for InTempDir
     async fn build(&self) -> Result<(tempfile::TempDir, DiskLog, Machine), StorageError<TypeConfig>> {
         let dir = tempfile::tempdir().unwrap();
         let log = DiskLog::open(dir.path()).unwrap();
-        let machine = Machine::open(dir.path(), Settings::default()).unwrap();
+        let machine = <Machine>::open(dir.path(), Settings::default()).unwrap();
         Ok((dir, log, machine))
     }
 }
@@ -49,7 +50,7 @@ async fn indexes(log: &mut DiskLog) -> Vec<u64> {
 }
 
 fn only_segment(dir: &Path) -> PathBuf {
-    let paths = segment::list(dir).unwrap();
+    let paths = segment::list(&Files, dir).unwrap();
     assert_eq!(paths.len(), 1, "{paths:?}");
     paths[0].clone()
 }

@@ -1,12 +1,16 @@
 //! The state machine as openraft sees it: state in memory, snapshots on disk.
 
 use super::snapshot_file::SnapshotFile;
-use super::{Effect, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::{Effect, Host, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::disk::{Disk, Files};
 use crate::log::{LogError, durable};
+use crate::planted::{Fault, is_planted, local_number};
+use futures::executor::block_on;
 use futures::{Stream, StreamExt as _};
 use openraft::storage::{EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
-use picket_state_machine::{Settings, State};
+use picket_core::scope::FencingToken;
+use picket_state_machine::{Reply, Settings, State};
 use sha2::{Digest as _, Sha256};
 use std::io;
 use std::path::Path;
@@ -21,21 +25,21 @@ struct Applied {
 
 /// The replicated state of one node. Clones share it.
 #[derive(Clone)]
-pub struct Machine {
+pub struct Machine<C: Host = TypeConfig> {
     applied: Arc<RwLock<Applied>>,
     revision: watch::Sender<u64>,
-    file: SnapshotFile,
+    file: SnapshotFile<C::Disk>,
     founding: Arc<str>,
 }
 
 /// The settings that the group was founded with here, as text, so that every start reads the same.
 /// Applying an old log under new settings would give another state than the other nodes have.
-fn founding_settings(dir: &Path, settings: &Settings) -> Result<String, LogError> {
+async fn founding_settings(disk: &impl Disk, dir: &Path, settings: &Settings) -> Result<String, LogError> {
     let path = dir.join("settings");
     let damaged = |why: String| LogError::Damaged { path: path.clone(), offset: 0, why };
     let wanted = serde_json::to_string(settings).map_err(|e| damaged(e.to_string()))?;
-    let Some(kept) = durable::read(&path)? else {
-        durable::replace(&path, wanted.as_bytes())?;
+    let Some(kept) = durable::read(disk, &path)? else {
+        durable::replace(disk, &path, wanted.as_bytes()).await?;
         return Ok(wanted);
     };
     let kept = String::from_utf8(kept).map_err(|e| damaged(e.to_string()))?;
@@ -51,11 +55,21 @@ impl Machine {
     /// # Errors
     /// `Damaged` when there is a snapshot that cannot be read.
     pub fn open(dir: &Path, settings: Settings) -> Result<Self, LogError> {
-        let file = SnapshotFile::in_dir(dir);
-        let founding = founding_settings(dir, &settings)?;
+        block_on(Self::open_on(Files, dir, settings))
+    }
+}
+
+impl<C: Host> Machine<C> {
+    /// As `open`, on another disk.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_on(disk: C::Disk, dir: &Path, settings: Settings) -> Result<Self, LogError> {
+        let file = SnapshotFile::in_dir(disk.clone(), dir);
+        let founding = founding_settings(&disk, dir, &settings).await?;
         let settings =
             serde_json::from_str(&founding).map_err(|e| file.damaged(0, &format!("the settings beside it do not parse: {e}")))?;
-        let applied = match file.read()? {
+        let applied = match file.read().await? {
             None => Applied { last: None, membership: StoredMembership::default(), state: State::new(settings) },
             Some((meta, json)) => {
                 let state = serde_json::from_slice(&json).map_err(|e| file.damaged(0, &e.to_string()))?;
@@ -74,7 +88,13 @@ impl Machine {
 
     /// Looks at the state. Keep it short: nothing is applied meanwhile.
     pub fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.applied.read().unwrap_or_else(PoisonError::into_inner).state)
+        self.read_at(|state, _| look(state))
+    }
+
+    /// Looks at the state, and at the last entry that made it.
+    pub fn read_at<T>(&self, look: impl FnOnce(&State, Option<LogId>) -> T) -> T {
+        let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
+        look(&applied.state, applied.last)
     }
 
     /// The ledger's revision, and a wake-up when it rises.
@@ -89,11 +109,11 @@ impl Machine {
 
     async fn write_file(&self, meta: SnapshotMeta, json: Vec<u8>) -> io::Result<Vec<u8>> {
         let file = self.file.clone();
-        tokio::task::spawn_blocking(move || file.write(&meta, &json).map(|()| json)).await.map_err(io::Error::other)?
+        C::Disk::aside(async move { file.write(&meta, &json).await.map(|()| json) }).await?
     }
 }
 
-impl RaftStateMachine<TypeConfig> for Machine {
+impl<C: Host> RaftStateMachine<C> for Machine<C> {
     type SnapshotData = Vec<u8>;
     type SnapshotBuilder = Self;
 
@@ -104,7 +124,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
     where
-        Strm: Stream<Item = Result<EntryResponder<TypeConfig>, io::Error>> + Unpin + OptionalSend,
+        Strm: Stream<Item = Result<EntryResponder<C>, io::Error>> + Unpin + OptionalSend,
     {
         while let Some(item) = entries.next().await {
             let (entry, responder) = item?;
@@ -120,10 +140,15 @@ impl RaftStateMachine<TypeConfig> for Machine {
                         let (said, at) = proposed.read().map_err(|e| {
                             io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id))
                         })?;
-                        Effect::Replied(Box::new(picket_state_machine::apply(&mut applied.state, &said, at).answer))
+                        let mut reply = picket_state_machine::apply(&mut applied.state, &said, at).answer;
+                        if is_planted(Fault::TokenFromLocalCounter) {
+                            spoil_tokens(&mut reply);
+                        }
+                        Effect::Replied(Box::new(reply))
                     }
                 };
                 applied.last = Some(entry.log_id);
+                C::applied(&entry, &effect, &applied.state);
                 (effect, applied.state.revision())
             };
             if let Some(responder) = responder {
@@ -151,12 +176,12 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot>, io::Error> {
         let file = self.file.clone();
-        let found = tokio::task::spawn_blocking(move || file.read()).await.map_err(io::Error::other)??;
+        let found = C::Disk::aside(async move { file.read().await }).await??;
         Ok(found.map(|(meta, snapshot)| Snapshot { meta, snapshot }))
     }
 }
 
-impl RaftSnapshotBuilder<TypeConfig> for Machine {
+impl<C: Host> RaftSnapshotBuilder<C> for Machine<C> {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
@@ -165,7 +190,24 @@ impl RaftSnapshotBuilder<TypeConfig> for Machine {
             let meta = SnapshotMeta { last_log_id: applied.last, last_membership: applied.membership.clone() };
             (meta, serde_json::to_vec(&applied.state)?)
         };
+        let json = if is_planted(Fault::SnapshotWithoutAnswers) { without_answers(&json)? } else { json };
         let snapshot = self.write_file(meta.clone(), json).await?;
         Ok(Snapshot { meta, snapshot })
+    }
+}
+
+/// What `Fault::SnapshotWithoutAnswers` puts in a snapshot's place.
+fn without_answers(json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut state: serde_json::Value = serde_json::from_slice(json)?;
+    if let Some(answers) = state.pointer_mut("/dedupe/by_principal") {
+        *answers = serde_json::json!({});
+    }
+    serde_json::to_vec(&state)
+}
+
+/// What `Fault::TokenFromLocalCounter` does to a reply.
+fn spoil_tokens(reply: &mut Reply) {
+    if let Reply::Leased { tokens, .. } = reply {
+        tokens.values_mut().for_each(|token| *token = FencingToken(local_number()));
     }
 }

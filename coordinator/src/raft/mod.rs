@@ -1,9 +1,12 @@
 //! openraft, told what picket replicates: commands with the time they were proposed at.
 
+mod host;
 pub mod machine;
 pub mod network;
 mod snapshot_file;
 pub mod wire;
+
+pub use host::Host;
 
 use openraft::impls::leader_id_std;
 use picket_core::coordination::Attributed;

@@ -1,0 +1,45 @@
+//! Real time and the log's order, and who never got an answer.
+
+use crate::finding::{Finding, Kind};
+use crate::history::{Asked, Ended, History};
+
+/// A call stands after everything that anybody had been told of when it began.
+pub fn check(history: &History) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for call in &history.calls {
+        let Some((at, ended)) = &call.ended else { continue };
+        let (place, in_order) = match (&call.asked, ended) {
+            (Asked::Submit { principal, request_id, .. }, Ended::Answered(_)) => {
+                let Some(first) = history.first.get(&(principal.clone(), request_id.clone())) else { continue };
+                (*first, *first > call.floor)
+            }
+            // A read may see what was told of before, not less.
+            (_, Ended::Seen { index, .. }) => (*index, *index >= call.floor),
+            _ => continue,
+        };
+        if !in_order {
+            let asked = match &call.asked {
+                Asked::Submit { principal, request_id, .. } => format!("{request_id} of {principal}"),
+                read => format!("{read:?}"),
+            };
+            let detail = format!(
+                "{asked} began at {} ms, when entry {} was known; it ended at {at} ms and stands at entry {place}",
+                call.began_ms, call.floor
+            );
+            found.push(Finding::new(Kind::Linearizability, detail));
+        }
+    }
+    found
+}
+
+/// Everything that was asked `settle_ms` after the healing has an answer.
+pub fn check_liveness(history: &History, settle_ms: u64) -> Vec<Finding> {
+    let Some(healed_ms) = history.healed_ms else { return Vec::new() };
+    let unanswered = history.calls.iter().filter(|c| c.began_ms >= healed_ms + settle_ms && !c.is_answered());
+    unanswered
+        .map(|call| {
+            let detail = format!("asked at {} ms, healed at {healed_ms} ms, no answer: {:?}", call.began_ms, call.asked);
+            Finding::new(Kind::Liveness, detail)
+        })
+        .collect()
+}

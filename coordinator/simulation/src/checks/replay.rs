@@ -1,0 +1,65 @@
+//! The log, applied once more from the beginning: every reply, sampled state, read and promise must come out the same.
+
+use super::promises::Promises;
+use crate::finding::{Finding, Kind};
+use crate::history::{Ended, History, difference, digest_of};
+use crate::options::Options;
+use picket_state_machine::{State, apply};
+use std::collections::BTreeMap;
+
+/// One pass over the log.
+pub fn check(history: &History, options: &Options) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut reads: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for call in &history.calls {
+        if let Some((_, Ended::Seen { index, digest })) = &call.ended {
+            reads.entry(*index).or_default().push(*digest);
+        }
+    }
+    let ends: BTreeMap<u64, u64> = history.states_at_end.iter().copied().collect();
+    let mut state = State::new(options.settings.clone());
+    let mut promises = Promises::new(&options.settings);
+    let mut reported = 0;
+    let first = history.log.keys().next().copied().unwrap_or(0);
+    for (expected, (index, applied)) in (first..).zip(&history.log) {
+        if expected != *index {
+            found.push(Finding::new(Kind::Replicas, format!("nobody has applied entry {expected}, and somebody entry {index}")));
+            return found;
+        }
+        if let Some((said, at)) = &applied.said {
+            let before = promises.before(&state, said);
+            let response = apply(&mut state, said, *at);
+            if applied.reply.as_ref() != Some(&response.answer) {
+                let what = difference(&format!("{:?}", applied.reply), &format!("{:?}", Some(&response.answer)));
+                let detail = format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
+                found.push(Finding::new(Kind::Replicas, detail));
+            }
+            promises.after(*index, &state, said, before, &response, &mut found);
+            let broken = picket_state_machine::check(&state);
+            // What stays broken is said once.
+            for (invariant, why) in broken.iter().skip(reported) {
+                found.push(Finding::new(Kind::Invariant(*invariant), format!("after entry {index}: {why}")));
+            }
+            reported = broken.len();
+        }
+        for (what, known) in [("", history.states.get(index)), (" in the end", ends.get(index))] {
+            if let Some(known) = known
+                && *known != digest_of(&state)
+            {
+                let detail = format!("after entry {index} a node{what} holds another state than a replay");
+                found.push(Finding::new(Kind::Replicas, detail));
+            }
+        }
+        if let Some(digests) = reads.get(index) {
+            let now = digest_of(&state.status());
+            for _ in digests.iter().filter(|digest| **digest != now) {
+                let detail = format!("a read after entry {index} showed another status than a replay");
+                found.push(Finding::new(Kind::Linearizability, detail));
+            }
+        }
+        if found.len() > 10 {
+            break;
+        }
+    }
+    found
+}

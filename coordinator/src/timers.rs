@@ -1,0 +1,63 @@
+//! Raft's timers and bounds.
+
+use openraft::{Config, ConfigError, SnapshotPolicy};
+
+/// Raft's timers, in real time.
+#[derive(Clone, Debug)]
+pub struct RaftTimers {
+    /// The leader says that it is there.
+    pub heartbeat_ms: u64,
+    /// A follower becomes restless after at least this.
+    pub election_min_ms: u64,
+    /// And at most this.
+    pub election_max_ms: u64,
+    /// The leader proposes that time has passed.
+    pub tick_ms: u64,
+    /// Deadline of sending a snapshot.
+    pub snapshot_timeout_ms: u64,
+    /// A snapshot is made after this many entries.
+    pub snapshot_every: u64,
+    /// Entries kept behind a snapshot, for followers that are a little late.
+    pub entries_kept: u64,
+}
+
+impl Default for RaftTimers {
+    fn default() -> Self {
+        Self {
+            heartbeat_ms: 100,
+            election_min_ms: 500,
+            election_max_ms: 1_000,
+            tick_ms: 250,
+            snapshot_timeout_ms: 10_000,
+            snapshot_every: 5_000,
+            entries_kept: 1_000,
+        }
+    }
+}
+
+impl RaftTimers {
+    /// openraft's configuration.
+    ///
+    /// # Errors
+    /// When the timers contradict each other.
+    pub fn raft_config(&self) -> Result<Config, ConfigError> {
+        let config = Config {
+            cluster_name: "picket".to_owned(),
+            heartbeat_interval: self.heartbeat_ms,
+            election_timeout_min: self.election_min_ms,
+            election_timeout_max: self.election_max_ms,
+            install_snapshot_timeout: self.snapshot_timeout_ms,
+            snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every),
+            max_in_snapshot_log_to_keep: self.entries_kept,
+            max_payload_entries: 64,
+            api_channel_size: Some(1024),
+            // A node that comes back from a partition must not unseat a healthy leader.
+            enable_pre_vote: Some(true),
+            // A leader that restarts may have lost entries that its followers committed, and does not know what was committed: as leader
+            // of the same term it would write others in their place, and serve reads from before. It must be elected anew.
+            enable_leader_restore: Some(false),
+            ..Config::default()
+        };
+        config.validate()
+    }
+}

@@ -1,0 +1,77 @@
+//! `picket sim`: the safety core against everything that may go wrong, one seed at a time.
+
+use picket_coordinator_simulation::{Options, Outcome, Summary, run_seed, run_seeds};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Proves.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum SimCommand {
+    /// The coordinator: real state machine, log, API and Raft, on a simulated network and disk.
+    Coordinator(CoordinatorOptions),
+}
+
+/// Which seeds.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CoordinatorOptions {
+    /// How many.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// The first.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Machine output.
+    #[arg(long)]
+    json: bool,
+    /// Writes what happened in the first seed, line by line, to this file.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+/// Runs it; fails when any seed found anything.
+///
+/// # Errors
+/// When the trace cannot be written.
+pub fn run(command: &SimCommand) -> anyhow::Result<ExitCode> {
+    let SimCommand::Coordinator(options) = command;
+    if let Some(path) = &options.trace {
+        let outcome = run_seed(options.from, &Options::for_seed(options.from), true);
+        std::fs::write(path, &outcome.trace)?;
+    }
+    let seeds: Vec<u64> = (options.from..options.from.saturating_add(options.seeds)).collect();
+    let summary = run_seeds(&seeds, Options::for_seed, tell);
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        print(&summary)?;
+    }
+    Ok(if summary.failed_seeds.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A seed that found something is one command to run again.
+fn tell(outcome: &Outcome) {
+    for finding in &outcome.findings {
+        eprintln!("seed {}: {finding}", outcome.seed);
+    }
+    if !outcome.findings.is_empty() {
+        eprintln!("again: picket sim coordinator --seeds 1 --from {} --trace FILE", outcome.seed);
+    }
+}
+
+fn print(summary: &Summary) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let Summary { seeds, steps, entries, calls, answered, snapshots_installed, .. } = summary;
+    writeln!(out, "{seeds} seeds, {steps} steps, {entries} log entries, {answered} of {calls} calls answered, {snapshots_installed} snapshots installed")?;
+    for (invariant, count) in summary.violations.iter().filter(|(_, count)| **count > 0) {
+        writeln!(out, "{} broken in {count} seeds: {}", invariant.as_str(), invariant.says())?;
+    }
+    for (what, count) in &summary.other {
+        writeln!(out, "{what} broken in {count} seeds")?;
+    }
+    if summary.failed_seeds.is_empty() {
+        writeln!(out, "nothing was found")
+    } else {
+        writeln!(out, "failed seeds: {:?}", summary.failed_seeds)
+    }
+}
