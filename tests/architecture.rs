@@ -93,6 +93,23 @@ fn pure_crates_use_nothing_impure_from_outside() {
     }
 }
 
+/// The faults that are planted to test the checks are in no build that ships: no default has them, and nobody depends on them.
+#[test]
+fn no_crate_turns_planted_faults_on() {
+    let is_planted = |feature: &serde_json::Value| feature.as_str().is_some_and(|f| f.contains("planted-faults"));
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let mut declared = 0;
+    for package in list(&metadata()["packages"]) {
+        let features = package["features"].as_object().cloned().unwrap_or_default();
+        declared += features.keys().filter(|name| *name == "planted-faults").count();
+        assert!(!features.get("default").is_some_and(|on| list(on).iter().any(is_planted)), "{} has faults by default", package["name"]);
+        for dependency in list(&package["dependencies"]).iter().filter(|d| d["kind"].is_null()) {
+            assert!(!list(&dependency["features"]).iter().any(is_planted), "{} turns them on in {}", package["name"], dependency["name"]);
+        }
+    }
+    assert!(declared > 0, "the feature has another name by now: rename it here");
+}
+
 /// Every Rust file under version control's eye: not build products.
 fn rust_files() -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {

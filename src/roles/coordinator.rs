@@ -26,6 +26,7 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
         lease_ttl_ms: i64::from(config.orchestration.distributed_locks.ttl_seconds) * 1000,
         refresh_ttl_ms: timing.refresh_ttl.ms(),
         clock_jump_ms: timing.clock_jump.ms(),
+        message_delay_ms: timing.message_delay.ms(),
         ..Settings::default()
     }
 }

@@ -61,6 +61,8 @@ impl State {
         let foreign = self.leases.iter().map(|(_, l)| l).filter(|l| matches!(l.holder, Holder::Principal(_)));
         views.extend(foreign.take(LEASES_SHOWN_MAX).flat_map(|l| self.views_of(l)).take(LEASES_SHOWN_MAX));
         views.sort_by(|a, b| a.scope.cmp(&b.scope));
+        // An entry of several scopes was asked about each of them.
+        views.dedup_by(|a, b| a.scope == b.scope);
         views
     }
 
