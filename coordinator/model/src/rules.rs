@@ -15,9 +15,9 @@ pub enum Rule {
     M5,
     /// The claim looks at the current severity.
     M6,
-    /// STOP is a latch: no permit, claim or promotion until it is released, and no permit outlives it.
-    M7,
     /// Consents given before a STOP are void.
+    M7,
+    /// STOP is a latch: no permit, claim or promotion until it is released, and no permit outlives it.
     M8,
     /// Facts and evidence echo a time obtained before reading.
     M9Echo,
