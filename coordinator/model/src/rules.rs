@@ -55,7 +55,7 @@ pub enum Rule {
     ProveGranted,
     /// An undo whose parent has let its reservation go asks for it anew.
     UndoAsksAnew,
-    /// … on facts read after the last release, as a claim does (docs/decisions/0008).
+    /// … on facts read after the last release, as a claim does (docs/decisions/0007).
     UndoAsksFresh,
     /// A release names the stop epoch that it lifts (docs/decisions/0004).
     ReleaseNamesStop,

@@ -20,23 +20,12 @@ pub const STOPPED: Setup = Setup {
     name: "wide: stop",
     phases: [Phase::Assist, Phase::Autonomous],
     acts: SAME_TARGET,
-    bounds: Bounds {
-        registrations: 1,
-        stops: 2,
-        releases: 2,
-        promotions: 1,
-        deadlines: true,
-        resolves: 1,
-        grades: true,
-        regressions: true,
-        undos: 1,
-        ..NONE
-    },
+    bounds: Bounds { stops: 2, releases: 2, promotions: 1, grades: true, regressions: true, undos: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack],
     ..Setup::BLANK
 };
 
-/// Three acts with pods to take down, two of which fit; others disrupt, readings grow old.
+/// Three acts with pods to take down, two of which fit.
 pub const BUDGET: Setup = Setup {
     name: "wide: budget",
     acts: &[
@@ -45,12 +34,12 @@ pub const BUDGET: Setup = Setup {
         Act { agent: 1, group: 2, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN },
     ],
     budget: 2,
-    bounds: Bounds { readings: 3, heals: true, foreign_disruptions: 1, grades: true, regressions: true, ..NONE },
-    witnesses: &[Witness::SideBySide, Witness::RolledBack],
+    bounds: Bounds { readings: 2, heals: true, grades: true, ..NONE },
+    witnesses: &[Witness::SideBySide, Witness::Settled],
     ..Setup::BLANK
 };
 
-/// Facts, two observers, failover, silence and a person's word, on a budget of one.
+/// Two acts on a budget of one, two observers, and facts that grow old.
 pub const FACTS: Setup = Setup {
     name: "wide: facts",
     acts: &[Act { cost: 1, ..Act::PLAIN }, Act { agent: 1, group: 1, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN }],
@@ -81,7 +70,7 @@ pub const WRITES: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// A restore with silence, other people and a crash before it.
+/// A restore with silence, other people and a person's word before it.
 pub const RESTORED: Setup = Setup {
     name: "wide: restore",
     acts: &[Act::PLAIN, Act { agent: 1, lives: 2, ..Act::PLAIN }],
@@ -89,8 +78,7 @@ pub const RESTORED: Setup = Setup {
         restores: 1,
         releases: 1,
         promotions: 1,
-        registrations: 2,
-        crashes: 1,
+        registrations: 1,
         foreign_writes: 1,
         deadlines: true,
         resolves: 1,
