@@ -18,7 +18,7 @@
 //! | network | a set that only grows: a message is delivered never, once or often, in any order, however late; an answer may be lost |
 //! | persons | approve, promote, undo, resolve, press STOP, release; what they send may arrive late |
 //! | other automation | takes a lease, writes under it with its token, and may do so after the lease ran out |
-//! | time | deadlines and times to live may pass at any moment; ages are counted on a clock of a few ticks where they matter |
+//! | time | deadlines and times to live may pass at any moment, and a write may start however late (no promise rests on an actuator's clock); ages are counted on a clock of a few ticks where they matter |
 //!
 //! Beyond the first model that PROTOCOL.md speaks of: preemption, two scopes, acts of two writes, observer failover, lease expiry,
 //! budget with pods that come back late, restore with journals, and consents that arrive after a STOP.
@@ -39,7 +39,8 @@
 //! # Left out
 //!
 //! Raft itself (the simulation has it), GitOps, drift between versions of policy, outer locks, signatures and identities (nobody lies here),
-//! digests of actions (an entry is its action), the early policy and Cedar, episodes and the statistical gate, queue order within a
+//! digests of actions (an entry is its action), an actuator's own memory of the highest token,
+//! the early policy and Cedar, episodes and the statistical gate, queue order within a
 //! priority, clocks that jump, undos kept alive through a STOP (`--keep-undos`), and the fences that STOP raises: the model shows that
 //! STOP is safe without them, as long as "stopped" is not shown before the fences of open claims are confirmed. What would be Denied or
 //! Shadowed at once is no entry. An entry's end is not awaited: these are promises of safety; that good things can happen is what the

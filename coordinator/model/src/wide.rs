@@ -15,13 +15,23 @@ pub const LIFE: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// STOP in the middle of all that.
+/// STOP twice in the life of one act: approval, silence, a person's word, harm and undo.
 pub const STOPPED: Setup = Setup {
     name: "wide: stop",
-    phases: [Phase::Assist, Phase::Autonomous],
-    acts: SAME_TARGET,
-    bounds: Bounds { stops: 2, releases: 2, promotions: 1, grades: true, regressions: true, undos: 1, ..NONE },
-    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack],
+    phases: [Phase::Assist; 2],
+    bounds: Bounds {
+        registrations: 1,
+        stops: 2,
+        releases: 2,
+        promotions: 1,
+        deadlines: true,
+        resolves: 1,
+        grades: true,
+        regressions: true,
+        undos: 1,
+        ..NONE
+    },
+    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack, Witness::UndoFailed, Witness::Stopped],
     ..Setup::BLANK
 };
 
@@ -34,8 +44,8 @@ pub const BUDGET: Setup = Setup {
         Act { agent: 1, group: 2, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN },
     ],
     budget: 2,
-    bounds: Bounds { readings: 2, heals: true, grades: true, ..NONE },
-    witnesses: &[Witness::SideBySide, Witness::Settled],
+    bounds: Bounds { readings: 2, heals: true, deadlines: true, resolves: 1, ..NONE },
+    witnesses: &[Witness::SideBySide, Witness::Indeterminate],
     ..Setup::BLANK
 };
 
@@ -70,20 +80,11 @@ pub const WRITES: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// A restore with silence, other people and a person's word before it.
+/// A restore with silence and a person's word before it.
 pub const RESTORED: Setup = Setup {
     name: "wide: restore",
     acts: &[Act::PLAIN, Act { agent: 1, lives: 2, ..Act::PLAIN }],
-    bounds: Bounds {
-        restores: 1,
-        releases: 1,
-        promotions: 1,
-        registrations: 1,
-        foreign_writes: 1,
-        deadlines: true,
-        resolves: 1,
-        ..NONE
-    },
+    bounds: Bounds { restores: 1, releases: 1, promotions: 1, registrations: 1, foreign_writes: 1, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
     ..Setup::BLANK
 };
