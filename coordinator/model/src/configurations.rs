@@ -18,7 +18,7 @@ pub const PROOF: Setup = Setup {
 pub const GENERATION: Setup = Setup {
     name: "generation",
     bounds: Bounds { crashes: 1, registrations: 2, status_writes: 2, foreign_writes: 1, generation: true, ..NONE },
-    witnesses: &[Witness::Applied, Witness::ProvenAbsent, Witness::Indeterminate],
+    witnesses: &[Witness::Applied, Witness::ProvenAbsent, Witness::AbsentLater, Witness::Indeterminate],
     states_min: 150_000,
     ..Setup::BLANK
 };
@@ -108,7 +108,7 @@ pub const STOP_UNDO: Setup = Setup {
 pub const STOP_LATE: Setup = Setup {
     name: "stop and late writes",
     bounds: Bounds { stops: 1, deadlines: true, resolves: 1, crashes: 1, registrations: 1, ..NONE },
-    witnesses: &[Witness::Applied, Witness::ProvenAbsent],
+    witnesses: &[Witness::Applied, Witness::ProvenAbsent, Witness::Stopped],
     states_min: 1_900,
     ..Setup::BLANK
 };

@@ -1,4 +1,4 @@
-//! Prints what the model checks: `cargo run -p picket-protocol-model --release -- [--all | --show RULE]`.
+//! Prints what the model checks: `cargo run -p picket-protocol-model --release -- [--all | --only NAME | --show RULE]`.
 
 use picket_protocol_model::check::{counterexample, exhaust};
 use picket_protocol_model::rules::Rule;
@@ -7,16 +7,22 @@ use picket_protocol_model::{configurations, switches, wide};
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: picket-protocol-model [--all | --show RULE]
+const USAGE: &str = "usage: picket-protocol-model [--all | --only NAME | --show RULE]
   (nothing)    the configurations of the tests, and every switch
   --all        the wide configurations as well: minutes, and gigabytes
+  --only NAME  one configuration, of the wide ones too
   --show RULE  the counterexample without that rule, step by step";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => table(configurations::ALL.iter()),
-        ["--all"] => table(configurations::ALL.iter().chain(wide::ALL)),
+        [] => ExitCode::from(u8::from(search(configurations::ALL.iter()) | turn_off())),
+        ["--all"] => ExitCode::from(u8::from(search(configurations::ALL.iter().chain(wide::ALL)) | turn_off())),
+        ["--only", name] if known().any(|s| s.name == name) => ExitCode::from(u8::from(search(known().filter(|s| s.name == name)))),
+        ["--only", name] => {
+            eprintln!("no configuration is called {name}: {}", known().map(|s| s.name).collect::<Vec<_>>().join("; "));
+            ExitCode::from(2)
+        }
         ["--show", rule] => show(rule),
         _ => {
             eprintln!("{USAGE}");
@@ -25,8 +31,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Searches each configuration to its end, and turns each switch off.
-fn table<'a>(setups: impl Iterator<Item = &'a Setup>) -> ExitCode {
+fn known() -> impl Iterator<Item = &'static Setup> {
+    configurations::ALL.iter().chain(wide::ALL)
+}
+
+/// Searches each configuration to its end; true when one does not hold.
+fn search<'a>(setups: impl Iterator<Item = &'a Setup>) -> bool {
     let mut failed = false;
     println!("{:<28} {:>10} {:>6} {:>8}  found", "configuration", "states", "depth", "s");
     for setup in setups {
@@ -37,6 +47,12 @@ fn table<'a>(setups: impl Iterator<Item = &'a Setup>) -> ExitCode {
         println!("{:<28} {:>10} {:>6} {:>8.1}  {found}{missed}", setup.name, done.states, done.depth, begun.elapsed().as_secs_f64());
         failed |= done.broken.is_some() || !done.unreached.is_empty();
     }
+    failed
+}
+
+/// Turns each switch off; true when nothing breaks, or something else than it should.
+fn turn_off() -> bool {
+    let mut failed = false;
     println!("\n{:<18} {:<14} {:<28} {:<6} steps", "without", "and without", "configuration", "breaks");
     for switch in switches::ALL {
         let masked: Vec<_> = switch.masked_by.iter().map(|r| format!("{r:?}")).collect();
@@ -46,7 +62,7 @@ fn table<'a>(setups: impl Iterator<Item = &'a Setup>) -> ExitCode {
         println!("{:<18} {:<14} {:<28} {breaks:<6} {steps}", format!("{:?}", switch.rule), masked.join(" "), switch.setup.name);
         failed |= found.is_none_or(|c| c.breaks != switch.breaks);
     }
-    ExitCode::from(u8::from(failed))
+    failed
 }
 
 fn show(name: &str) -> ExitCode {

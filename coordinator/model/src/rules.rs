@@ -15,9 +15,9 @@ pub enum Rule {
     M5,
     /// The claim looks at the current severity.
     M6,
-    /// STOP is a latch: no permit, claim or promotion until it is released, and no permit outlives it.
-    M7,
     /// Consents given before a STOP are void.
+    M7,
+    /// STOP is a latch: no permit, claim or promotion until it is released, and no permit outlives it.
     M8,
     /// Facts and evidence echo a time obtained before reading.
     M9Echo,
@@ -55,15 +55,15 @@ pub enum Rule {
     ProveGranted,
     /// An undo whose parent has let its reservation go asks for it anew.
     UndoAsksAnew,
-    /// … on facts read after the last release, as a claim does (docs/decisions/0008).
+    /// … on facts read after the last release, as a claim does (docs/decisions/0010).
     UndoAsksFresh,
-    /// A release names the stop epoch that it lifts (docs/decisions/0004).
+    /// A release names the stop epoch that it lifts (docs/decisions/0007).
     ReleaseNamesStop,
-    /// The absence of a later write is proven on the version that the write before it left (docs/decisions/0005).
+    /// The absence of a later write is proven on the version that the write before it left (docs/decisions/0008).
     LaterWriteFence,
-    /// An actuator's journal keeps an act until a backup covers it (docs/decisions/0006).
+    /// An actuator's journal keeps an act until a backup covers it (docs/decisions/0009).
     JournalKept,
-    /// Disrupted pods count as picket's own only while a reservation stands for them (docs/decisions/0007).
+    /// Disrupted pods count as picket's own only while a reservation stands for them (docs/decisions/0010).
     OwnWhileReserved,
 }
 

@@ -15,11 +15,10 @@ pub const LIFE: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// STOP in the middle of all that.
+/// STOP twice in the life of one act: approval, silence, a person's word, harm and undo.
 pub const STOPPED: Setup = Setup {
     name: "wide: stop",
-    phases: [Phase::Assist, Phase::Autonomous],
-    acts: SAME_TARGET,
+    phases: [Phase::Assist; 2],
     bounds: Bounds {
         registrations: 1,
         stops: 2,
@@ -32,11 +31,11 @@ pub const STOPPED: Setup = Setup {
         undos: 1,
         ..NONE
     },
-    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack],
+    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack, Witness::UndoFailed, Witness::Stopped],
     ..Setup::BLANK
 };
 
-/// Three acts with pods to take down, two of which fit; others disrupt, readings grow old.
+/// Three acts with pods to take down, two of which fit.
 pub const BUDGET: Setup = Setup {
     name: "wide: budget",
     acts: &[
@@ -45,12 +44,12 @@ pub const BUDGET: Setup = Setup {
         Act { agent: 1, group: 2, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN },
     ],
     budget: 2,
-    bounds: Bounds { readings: 3, heals: true, foreign_disruptions: 1, grades: true, regressions: true, ..NONE },
-    witnesses: &[Witness::SideBySide, Witness::RolledBack],
+    bounds: Bounds { readings: 2, heals: true, deadlines: true, resolves: 1, ..NONE },
+    witnesses: &[Witness::SideBySide, Witness::Indeterminate],
     ..Setup::BLANK
 };
 
-/// Facts, two observers, failover, silence and a person's word, on a budget of one.
+/// Two acts on a budget of one, two observers, and facts that grow old.
 pub const FACTS: Setup = Setup {
     name: "wide: facts",
     acts: &[Act { cost: 1, ..Act::PLAIN }, Act { agent: 1, group: 1, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN }],
@@ -81,21 +80,11 @@ pub const WRITES: Setup = Setup {
     ..Setup::BLANK
 };
 
-/// A restore with silence, other people and a crash before it.
+/// A restore with silence and a person's word before it.
 pub const RESTORED: Setup = Setup {
     name: "wide: restore",
     acts: &[Act::PLAIN, Act { agent: 1, lives: 2, ..Act::PLAIN }],
-    bounds: Bounds {
-        restores: 1,
-        releases: 1,
-        promotions: 1,
-        registrations: 2,
-        crashes: 1,
-        foreign_writes: 1,
-        deadlines: true,
-        resolves: 1,
-        ..NONE
-    },
+    bounds: Bounds { restores: 1, releases: 1, promotions: 1, registrations: 1, foreign_writes: 1, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
     ..Setup::BLANK
 };

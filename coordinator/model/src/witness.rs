@@ -1,5 +1,6 @@
 //! What a configuration must be able to reach: a model that does nothing breaks nothing.
 
+use crate::coordinator::stop::is_shown_stopped;
 use crate::ledger::Stand;
 use crate::setup::{ACTS, Setup, is_undo};
 use crate::state::State;
@@ -52,6 +53,10 @@ pub enum Witness {
     ResolvedThenFenced,
     /// Two writes landed.
     BothWrites,
+    /// Absence was proven on a later version, because nothing of substance had changed.
+    AbsentLater,
+    /// STOP is set, something had been claimed, and all of it is over.
+    Stopped,
 }
 
 impl Witness {
@@ -118,6 +123,13 @@ impl Witness {
             }),
             Self::ResolvedThenFenced => Property::sometimes("a resolved scope is fenced and passes on", |_, s: &State| {
                 entries(s).any(|e| e.resolved && e.fenced) && claims(s, 0) >= 2
+            }),
+            Self::AbsentLater => Property::sometimes("absence is proven on a later version", |_, s: &State| {
+                let moved = |e: crate::coordinator::Entry| e.claim.is_some_and(|c| s.sinks[0].version > c.before[0].version + 1);
+                entries(s).any(|e| e.stand == Stand::Failed && !e.resolved && moved(e))
+            }),
+            Self::Stopped => Property::sometimes("all claims end under STOP", |setup, s: &State| {
+                is_shown_stopped(setup, s) && entries(s).any(|e| e.claim.is_some())
             }),
             Self::BothWrites => {
                 Property::sometimes("two writes land", |_, s: &State| entries(s).any(|e| e.landed == 3 && e.stand == Stand::Observing))

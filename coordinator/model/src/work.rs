@@ -59,12 +59,10 @@ pub fn look(setup: &Setup, s: &State, id: Id) -> Seen {
     for (index, write) in writes.clone().enumerate() {
         let target = s.sinks[write.sink as usize];
         let stamped = target.stamp.is_some_and(|stamp| stamp.looks_like(id, setup.rules));
-        let last = writes.clone().enumerate().filter(|(_, w)| w.sink == write.sink).last();
-        let is_last = last.is_none_or(|(i, _)| i == index);
-        // The stamp alone shows the first of several writes to a target; the last must be seen in the content.
-        let shown = if is_last { target.content == write.content || (stamped && index == 0) } else { stamped };
-        let by_last = last.is_some_and(|(_, w)| target.content == w.content);
-        if shown || by_last {
+        // Of several writes to one target the stamp shows the first; the last must be seen in the content.
+        let follows = writes.clone().take(index).any(|w| w.sink == write.sink);
+        let last = writes.clone().filter(|w| w.sink == write.sink).last();
+        if last.is_some_and(|w| target.content == w.content) || (stamped && !follows) {
             seen.landed |= 1 << index;
             seen.by_content |= !stamped;
         } else if seen.missing.is_none() {

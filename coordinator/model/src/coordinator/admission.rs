@@ -24,13 +24,13 @@ pub const fn is_grave(s: &State, slot: u8) -> bool {
 /// A yes that counts now.
 #[must_use]
 pub fn is_approved(setup: &Setup, s: &State, entry: &Entry) -> bool {
-    entry.approval.is_some_and(|epoch| !setup.rules.has(Rule::M8) || epoch == s.coordinator.stop_epoch)
+    entry.approval.is_some_and(|epoch| !setup.rules.has(Rule::M7) || epoch == s.coordinator.stop_epoch)
 }
 
 /// The latch holds permits, claims and promotions back.
 #[must_use]
 pub const fn is_latched(setup: &Setup, s: &State) -> bool {
-    s.coordinator.stopped && setup.rules.has(Rule::M7)
+    s.coordinator.stopped && setup.rules.has(Rule::M8)
 }
 
 /// Another act on one of its targets is under way or being observed.
@@ -80,7 +80,7 @@ pub fn propose(setup: &Setup, s: &mut State, slot: u8) -> bool {
 /// A person's yes arrives.
 pub fn approve(setup: &Setup, s: &mut State, id: Id, stop_epoch: u8) -> bool {
     let Some(entry) = super::entries::find(setup, s, id).filter(|e| e.stand == Stand::AwaitingApproval) else { return false };
-    let void = stop_epoch != s.coordinator.stop_epoch && setup.rules.has(Rule::M8);
+    let void = stop_epoch != s.coordinator.stop_epoch && setup.rules.has(Rule::M7);
     !is_latched(setup, s) && !void && step_with(setup, s, entry.id.slot, Event::Approve, |e| e.approval = Some(stop_epoch))
 }
 

@@ -27,7 +27,7 @@ pub const fn register_observer(s: &mut State) -> u8 {
 pub fn promote(setup: &Setup, s: &mut State, agent: u8, to: Phase, stop_epoch: u8) -> bool {
     let phase = s.coordinator.phases[agent as usize];
     let one_step = matches!((phase, to), (Phase::Observe, Phase::Assist) | (Phase::Assist, Phase::Autonomous));
-    let void = stop_epoch != s.coordinator.stop_epoch && setup.rules.has(Rule::M8);
+    let void = stop_epoch != s.coordinator.stop_epoch && setup.rules.has(Rule::M7);
     if is_latched(setup, s) || void || !one_step {
         return false;
     }

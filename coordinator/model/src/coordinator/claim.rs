@@ -35,7 +35,7 @@ fn holds_scopes(setup: &Setup, s: &State, slot: u8) -> bool {
 /// Everything that the coordinator looks at again.
 fn allows(setup: &Setup, s: &State, entry: &Entry) -> bool {
     let (slot, rules) = (entry.id.slot, setup.rules);
-    let stop = !is_latched(setup, s) && (!rules.has(Rule::M7) || entry.stop_epoch == s.coordinator.stop_epoch);
+    let stop = !is_latched(setup, s) && (!rules.has(Rule::M8) || entry.stop_epoch == s.coordinator.stop_epoch);
     let grave = if rules.has(Rule::M6) { is_grave(s, slot) } else { entry.grave_at_permit };
     let consent = is_undo(slot)
         || (s.coordinator.phases[setup.act(slot).agent as usize] > Phase::Observe

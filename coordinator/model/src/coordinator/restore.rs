@@ -15,11 +15,10 @@ pub fn restore(setup: &Setup, s: &mut State) -> bool {
     let stop_epoch = s.coordinator.stop_epoch;
     s.coordinator = *backup;
     s.coordinator.life = life;
-    // Stop epochs carry the restore epoch: none of the lost life counts any more.
-    s.coordinator.stop_epoch = stop_epoch;
     s.coordinator.gates = Some(Gates::default());
     if setup.rules.has(Rule::M13Epochs) {
-        s.coordinator.actuator_epoch = 0;
+        // Epochs carry the life: none of the lost time counts any more. (A stop epoch above all of them says the same here.)
+        (s.coordinator.actuator_epoch, s.coordinator.stop_epoch) = (0, stop_epoch);
     }
     super::stop::stop(setup, s);
     true

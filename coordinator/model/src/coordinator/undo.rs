@@ -48,7 +48,7 @@ pub fn by_person(setup: &Setup, s: &mut State, id: Id, stop_epoch: u8) -> bool {
     let Some(entry) = find(setup, s, id) else { return false };
     let void = stop_epoch != s.coordinator.stop_epoch;
     let stands = matches!(entry.stand, Stand::Observing | Stand::Inconclusive);
-    if !stands || (void && setup.rules.has(Rule::M8)) || !may_begin(setup, s, id.slot) {
+    if !stands || (void && setup.rules.has(Rule::M7)) || !may_begin(setup, s, id.slot) {
         return false;
     }
     s.broken.note(Invariant::Stop, void);

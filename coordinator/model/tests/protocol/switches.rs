@@ -1,7 +1,7 @@
 //! No rule is idle: in force, nothing breaks within the bounds; off, the same bounds show what breaks.
 
 use crate::search::{assert_holds, of};
-use picket_protocol_model::check::counterexample;
+use picket_protocol_model::check::{counterexample, without};
 use picket_protocol_model::rules::Rule;
 use picket_protocol_model::switches::{ALL, Switch};
 
@@ -16,6 +16,8 @@ fn bites(rule: Rule) {
             let alone = of(switch.on());
             assert!(alone.broken.is_none(), "{rule:?} alone does not hold: {:?}", alone.broken);
             assert!(alone.states >= switch.setup.states_min, "{rule:?}: only {} states", alone.states);
+            let masked = counterexample(without(switch.setup, &[rule]));
+            assert!(masked.is_none(), "{:?} does not mask {rule:?}: {masked:#?}", switch.masked_by);
         }
         let found = counterexample(switch.off());
         let Some(found) = found else { panic!("without {rule:?} nothing breaks in `{}`", switch.setup.name) };
@@ -27,6 +29,7 @@ fn bites(rule: Rule) {
             found.steps.len()
         );
         assert_eq!(found.breaks, switch.breaks, "without {rule:?} in `{}`: {:#?}", switch.setup.name, found.steps);
+        assert_eq!(found.steps.len(), switch.steps, "the way without {rule:?} in `{}`: {:#?}", switch.setup.name, found.steps);
     }
 }
 
@@ -51,8 +54,8 @@ bite! {
     m4_resume_by_proving: M4;
     m5_undo_only_what_stands: M5;
     m6_severity_as_it_is_now: M6;
-    m7_stop_is_a_latch: M7;
-    m8_old_consents_are_void: M8;
+    m7_old_consents_are_void: M7;
+    m8_stop_is_a_latch: M8;
     m9_echo_before_reading: M9Echo;
     m9_older_readings_are_dropped: M9Order;
     m10_facts_after_the_last_release: M10;
