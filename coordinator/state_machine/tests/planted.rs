@@ -22,7 +22,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use world::*;
 
-/// Seeds that are tried before a fault counts as not found. Seen: the slowest is found within a tenth of this.
+/// Seeds that are tried before a fault counts as not found. The seeds are fixed; the slowest fault was seen to need 82 of them, the others at most 23.
 const SEEDS_MAX: u8 = 200;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -70,7 +70,7 @@ pub fn act() -> impl Strategy<Value = Act> {
     ];
     let people = prop_oneof![
         1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
-        1 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
+        3 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
         1 => Just(Act::Fence),
         1 => Just(Act::Resume),
         3 => (0u8..3, 0u8..3).prop_map(|(agent, phase)| Act::Phase { agent, phase }),
