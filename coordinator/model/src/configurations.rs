@@ -104,6 +104,15 @@ pub const STOP_UNDO: Setup = Setup {
     ..Setup::BLANK
 };
 
+/// STOP twice around an act that did harm, with and without leave for undos.
+pub const STOP_KEEPING: Setup = Setup {
+    name: "stop, undos kept",
+    bounds: Bounds { stops: 2, keeping_stops: true, releases: 1, grades: true, regressions: true, ..NONE },
+    witnesses: &[Witness::RolledBack, Witness::UndoFailed, Witness::UndoneUnderStop],
+    states_min: 1_400,
+    ..Setup::BLANK
+};
+
 /// STOP while writes are on their way and a person resolves what is not known.
 pub const STOP_LATE: Setup = Setup {
     name: "stop and late writes",
@@ -251,6 +260,7 @@ pub const ALL: &[Setup] = &[
     UNDO,
     STOP,
     STOP_UNDO,
+    STOP_KEEPING,
     STOP_LATE,
     SEVERITY,
     FACTS,

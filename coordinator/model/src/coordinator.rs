@@ -113,6 +113,8 @@ pub struct Coordinator {
     pub leases: [Option<Holder>; SCOPES],
     /// The latch.
     pub stopped: bool,
+    /// It lets undos through.
+    pub keep_undos: bool,
     /// How often STOP was pressed.
     pub stop_epoch: u8,
     /// Phases.

@@ -61,7 +61,8 @@ impl Invariant {
             Self::I10 => "what settles was graded by the observer in office; a regression is undone or pages; an undo that failed pages",
             Self::I11 => "no claim on evidence or facts that were read longer ago than their time to live",
             Self::Stop => {
-                "only a release meant for this STOP lifts it; nothing begins on a consent from before it; nothing lands once it is shown as done"
+                "only a release meant for this STOP lifts it; nothing begins on a consent from before it, no undo that one of its \
+                 pressings withheld; nothing lands once it is shown as done"
             }
             Self::Undo => "an undo overwrites only what its parent wrote",
         }

@@ -18,7 +18,7 @@
 //! | network | a set that only grows: a message is delivered never, once or often, in any order, however late; an answer may be lost |
 //! | persons | approve, promote, undo, resolve, press STOP, release; what they send may arrive late |
 //! | other automation | takes a lease, writes under it with its token, and may do so after the lease ran out |
-//! | time | deadlines and times to live may pass at any moment, and a write may start however late (no promise rests on an actuator's clock); ages are counted on a clock of a few ticks where they matter |
+//! | time | any deadline may pass at any moment, any write start late (nothing rests on an actuator's clock); ages count on a few ticks |
 //!
 //! Beyond the first model that PROTOCOL.md speaks of: preemption, two scopes, acts of two writes, observer failover, lease expiry,
 //! budget with pods that come back late, restore with journals, and consents that arrive after a STOP.
@@ -38,18 +38,18 @@
 //!
 //! # Left out
 //!
-//! Raft itself (the simulation has it), GitOps, drift between versions of policy, outer locks, signatures and identities (nobody lies here),
-//! digests of actions (an entry is its action), an actuator's own memory of the highest token,
-//! the early policy and Cedar, episodes and the statistical gate, queue order within a
-//! priority, clocks that jump, undos kept alive through a STOP (`--keep-undos`), and the fences that STOP raises: the model shows that
-//! STOP is safe without them, as long as "stopped" is not shown before the fences of open claims are confirmed. What would be Denied or
-//! Shadowed at once is no entry. An entry's end is not awaited: these are promises of safety; that good things can happen is what the
+//! Raft itself (the simulation has it), GitOps, drift between versions of policy, outer locks, signatures and identities (nobody lies
+//! here), digests of actions (an entry is its action), an actuator's own memory of the highest token, the early policy and Cedar,
+//! episodes and the statistical gate, queue order within a priority, clocks that jump, and the fences that STOP raises: the model shows
+//! that STOP is safe without them, as long as "stopped" is not shown before the fences of open claims are confirmed. What would be Denied
+//! or Shadowed at once is no entry. An entry's end is not awaited: these are promises of safety; that good things can happen is what the
 //! witnesses show.
 //!
 //! # Switches
 //!
-//! Each sentence marked [Mn] is a [`rules::Rule`], and so are the rules that bear no mark. In force, nothing breaks; off, the same bounds show
-//! a shortest way to what breaks. Where another rule masks it, both are off; either alone off breaks nothing there. The tests check all of this, the steps included.
+//! Each sentence marked [Mn] is a [`rules::Rule`], and so are rules that bear no mark. In force, nothing breaks; off, the same bounds
+//! show a shortest way to what breaks. Where another rule masks it, both are off; either alone off breaks nothing there. The tests
+//! check all of this, the steps included.
 //!
 //! | off | masked by | configuration | breaks | steps |
 //! |---|---|---|---|---|
@@ -84,6 +84,7 @@
 //! | ProveGranted | - | old journal | I1 | 14 |
 //! | UndoAsksAnew | - | budget | I4 | 20 |
 //! | UndoAsksFresh | - | budget | I4 | 26 |
+//! | StopOnlyTightens | - | stop, undos kept | STOP | 11 |
 //! | ReleaseNamesStop | - | stop | STOP | 4 |
 //! | LaterWriteFence | - | two writes | I6 | 9 |
 //! | LaterWriteFence | - | two targets | I6 | 9 |

@@ -129,7 +129,10 @@ impl Setup {
 
     fn steps_of_persons(&self, s: &State, steps: &mut Vec<Step>) {
         if s.spent.stops < self.bounds.stops {
-            steps.push(Step::Stop);
+            steps.push(Step::Stop(false));
+            if self.bounds.keeping_stops {
+                steps.push(Step::Stop(true));
+            }
         }
         if s.spent.releases < self.bounds.releases && s.coordinator.stopped {
             steps.push(Step::SendRelease);
@@ -232,9 +235,9 @@ impl Setup {
                 report::resolve(self, s, slot, settled)
             }
             Step::AskUndo(slot) => self.ask_undo(s, slot),
-            Step::Stop => {
+            Step::Stop(keep_undos) => {
                 s.spent.stops += 1;
-                stop::stop(self, s);
+                stop::stop(self, s, keep_undos);
                 true
             }
             Step::SendRelease => {

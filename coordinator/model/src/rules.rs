@@ -57,6 +57,8 @@ pub enum Rule {
     UndoAsksAnew,
     /// … on facts read after the last release, as a claim does (docs/decisions/0010).
     UndoAsksFresh,
+    /// A STOP pressed on a STOP never gives leave for undos that the first one withheld (docs/decisions/0007).
+    StopOnlyTightens,
     /// A release names the stop epoch that it lifts (docs/decisions/0007).
     ReleaseNamesStop,
     /// The absence of a later write is proven on the version that the write before it left (docs/decisions/0008).
@@ -69,7 +71,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every switch.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::M1,
         Self::M2,
         Self::M3,
@@ -97,6 +99,7 @@ impl Rule {
         Self::ProveGranted,
         Self::UndoAsksAnew,
         Self::UndoAsksFresh,
+        Self::StopOnlyTightens,
         Self::ReleaseNamesStop,
         Self::LaterWriteFence,
         Self::JournalKept,

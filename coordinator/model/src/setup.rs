@@ -85,6 +85,8 @@ pub struct Bounds {
     pub undos: u8,
     /// Presses of STOP.
     pub stops: u8,
+    /// STOP may be pressed with leave for undos.
+    pub keeping_stops: bool,
     /// Releases that persons send.
     pub releases: u8,
     /// Promotions that persons send.
@@ -158,6 +160,7 @@ impl Setup {
             regressions: false,
             undos: 0,
             stops: 0,
+            keeping_stops: false,
             releases: 0,
             promotions: 0,
             severity_rises: false,

@@ -74,6 +74,7 @@ impl State {
                 entries: [None; SLOTS],
                 leases: [None; crate::setup::SCOPES],
                 stopped: false,
+                keep_undos: false,
                 stop_epoch: 0,
                 phases: setup.phases,
                 grave,

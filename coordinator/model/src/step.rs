@@ -51,8 +51,8 @@ pub enum Step {
     Resolve(u8, bool),
     /// A person asks for an undo.
     AskUndo(u8),
-    /// A person presses STOP.
-    Stop,
+    /// A person presses STOP: true with leave for undos.
+    Stop(bool),
     /// A person sends a release.
     SendRelease,
     /// A person consents to an agent's next phase.

@@ -57,6 +57,7 @@ pub const ALL: &[Switch] = &[
     switch(Rule::ProveGranted, &[], c::OLD_JOURNAL, Invariant::I1, 14),
     switch(Rule::UndoAsksAnew, &[], c::BUDGET, Invariant::I4, 20),
     switch(Rule::UndoAsksFresh, &[], c::BUDGET, Invariant::I4, 26),
+    switch(Rule::StopOnlyTightens, &[], c::STOP_KEEPING, Invariant::Stop, 11),
     switch(Rule::ReleaseNamesStop, &[], c::STOP, Invariant::Stop, 4),
     switch(Rule::LaterWriteFence, &[], c::TWO_WRITES, Invariant::I6, 9),
     switch(Rule::LaterWriteFence, &[], c::TWO_TARGETS, Invariant::I6, 9),

@@ -25,6 +25,8 @@ pub struct Truth {
     pub foreign_down: u8,
     /// The newest reading that reached the coordinator: epoch, number, pods of others.
     pub newest: (u8, u8, u8),
+    /// Somebody pressed STOP without leave for undos, and nobody has released it.
+    pub undos_withheld: bool,
     /// The stop epoch under which each agent's phase was consented to.
     pub consent: [u8; AGENTS],
 }
@@ -42,6 +44,7 @@ impl Truth {
         down: 0,
         foreign_down: 0,
         newest: (0, 0, 0),
+        undos_withheld: false,
         consent: [0; AGENTS],
     };
 }

@@ -20,9 +20,9 @@ pub const STOPPED: Setup = Setup {
     name: "wide: stop",
     phases: [Phase::Assist; 2],
     bounds: Bounds {
-        registrations: 1,
+        keeping_stops: true,
         stops: 2,
-        releases: 2,
+        releases: 1,
         promotions: 1,
         deadlines: true,
         resolves: 1,
@@ -31,7 +31,7 @@ pub const STOPPED: Setup = Setup {
         undos: 1,
         ..NONE
     },
-    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack, Witness::UndoFailed, Witness::Stopped],
+    witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack, Witness::UndoneUnderStop, Witness::Stopped],
     ..Setup::BLANK
 };
 

@@ -55,6 +55,8 @@ pub enum Witness {
     BothWrites,
     /// Absence was proven on a later version, because nothing of substance had changed.
     AbsentLater,
+    /// An undo ended well while STOP was set, with leave.
+    UndoneUnderStop,
     /// STOP is set, something had been claimed, and all of it is over.
     Stopped,
 }
@@ -127,6 +129,9 @@ impl Witness {
             Self::AbsentLater => Property::sometimes("absence is proven on a later version", |_, s: &State| {
                 let moved = |e: crate::coordinator::Entry| e.claim.is_some_and(|c| s.sinks[0].version > c.before[0].version + 1);
                 entries(s).any(|e| e.stand == Stand::Failed && !e.resolved && moved(e))
+            }),
+            Self::UndoneUnderStop => Property::sometimes("an undo is done under STOP, with leave", |_, s: &State| {
+                s.coordinator.stopped && entries(s).any(|e| is_undo(e.id.slot) && e.landed != 0 && e.stop_epoch == s.coordinator.stop_epoch)
             }),
             Self::Stopped => Property::sometimes("all claims end under STOP", |setup, s: &State| {
                 is_shown_stopped(setup, s) && entries(s).any(|e| e.claim.is_some())

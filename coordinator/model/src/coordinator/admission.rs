@@ -33,6 +33,12 @@ pub const fn is_latched(setup: &Setup, s: &State) -> bool {
     s.coordinator.stopped && setup.rules.has(Rule::M8)
 }
 
+/// The latch holds this entry back: undos may have leave.
+#[must_use]
+pub const fn is_held_back(setup: &Setup, s: &State, slot: u8) -> bool {
+    is_latched(setup, s) && !(is_undo(slot) && s.coordinator.keep_undos)
+}
+
 /// Another act on one of its targets is under way or being observed.
 fn target_is_busy(setup: &Setup, s: &State, slot: u8) -> bool {
     let targets = setup.act(slot).writes;
@@ -87,7 +93,7 @@ pub fn approve(setup: &Setup, s: &mut State, id: Id, stop_epoch: u8) -> bool {
 /// An approved act whose evidence was read again, or a queued one whose turn it is.
 pub fn go_on(setup: &Setup, s: &mut State, slot: u8) -> bool {
     let Some(mut entry) = s.coordinator.entries[slot as usize] else { return false };
-    if !matches!(entry.stand, Stand::Approved | Stand::Queued) || is_latched(setup, s) {
+    if !matches!(entry.stand, Stand::Approved | Stand::Queued) || is_held_back(setup, s, slot) {
         return false;
     }
     if !limits_allow(setup, s, slot) {

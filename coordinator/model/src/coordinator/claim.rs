@@ -1,6 +1,6 @@
 //! The claim: the moment that counts.
 
-use super::admission::{is_approved, is_grave, is_latched, needs_approval};
+use super::admission::{is_approved, is_grave, is_held_back, needs_approval};
 use super::entries::{find, step_with};
 use super::limits::{TTL, budget_allows, cooldown_allows, facts_allow, has_unresolved_equal, judge_budget};
 use super::{Claim, Entry, Holder};
@@ -35,7 +35,7 @@ fn holds_scopes(setup: &Setup, s: &State, slot: u8) -> bool {
 /// Everything that the coordinator looks at again.
 fn allows(setup: &Setup, s: &State, entry: &Entry) -> bool {
     let (slot, rules) = (entry.id.slot, setup.rules);
-    let stop = !is_latched(setup, s) && (!rules.has(Rule::M8) || entry.stop_epoch == s.coordinator.stop_epoch);
+    let stop = !is_held_back(setup, s, slot) && (!rules.has(Rule::M8) || entry.stop_epoch == s.coordinator.stop_epoch);
     let grave = if rules.has(Rule::M6) { is_grave(s, slot) } else { entry.grave_at_permit };
     let consent = is_undo(slot)
         || (s.coordinator.phases[setup.act(slot).agent as usize] > Phase::Observe
@@ -56,7 +56,9 @@ fn judge(setup: &Setup, s: &mut State, entry: &Entry, id: Id) {
     judge_budget(setup, s, slot);
     s.broken.note(Invariant::I8, s.truth.audited[id.life as usize] & (1 << slot) == 0);
     let twice = s.truth.claimed_by[id.life as usize][slot as usize] != 0;
-    let stopped = s.coordinator.stopped || entry.stop_epoch != stop_epoch;
+    let has_leave = is_undo(slot) && s.coordinator.keep_undos;
+    s.broken.note(Invariant::Stop, is_undo(slot) && s.coordinator.stopped && s.truth.undos_withheld);
+    let stopped = (s.coordinator.stopped && !has_leave) || entry.stop_epoch != stop_epoch;
     s.broken.note(Invariant::I9, twice || stopped || entry.id.life != id.life || entry.stand != Stand::Permitted);
     if setup.bounds.readings > 0 {
         s.broken.note(Invariant::I11, s.coordinator.facts.is_none_or(|f| clock - f.read_at > TTL));

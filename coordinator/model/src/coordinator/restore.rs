@@ -20,7 +20,7 @@ pub fn restore(setup: &Setup, s: &mut State) -> bool {
         // Epochs carry the life: none of the lost time counts any more. (A stop epoch above all of them says the same here.)
         (s.coordinator.actuator_epoch, s.coordinator.stop_epoch) = (0, stop_epoch);
     }
-    super::stop::stop(setup, s);
+    super::stop::stop(setup, s, false);
     true
 }
 

@@ -4,16 +4,25 @@ use super::entries::{is_waiting_for_fence, step};
 use crate::invariant::Invariant;
 use crate::ledger::Event;
 use crate::rules::Rule;
-use crate::setup::{AGENTS, LIVES, Phase, SLOTS, Setup};
+use crate::setup::{AGENTS, LIVES, Phase, SLOTS, Setup, is_undo};
 use crate::state::State;
 
-/// Everything that has not begun is cancelled; every agent observes.
-pub fn stop(setup: &Setup, s: &mut State) {
+/// Everything that has not begun is cancelled, undos apart where the person says so; every agent observes.
+pub fn stop(setup: &Setup, s: &mut State, keep_undos: bool) {
+    let withheld = s.coordinator.stopped && !s.coordinator.keep_undos;
+    s.truth.undos_withheld = (s.coordinator.stopped && s.truth.undos_withheld) || !keep_undos;
+    s.coordinator.keep_undos = keep_undos && !(withheld && setup.rules.has(Rule::StopOnlyTightens));
     s.coordinator.stopped = true;
     s.coordinator.stop_epoch += 1;
     for slot in 0..SLOTS as u8 {
-        if s.coordinator.entries[slot as usize].is_some_and(|e| e.stand.is_before_claim()) {
-            step(setup, s, slot, Event::Cancel);
+        let stop_epoch = s.coordinator.stop_epoch;
+        match &mut s.coordinator.entries[slot as usize] {
+            // It lives on under the new epoch: whoever pressed STOP said so.
+            Some(entry) if entry.stand.is_before_claim() && is_undo(slot) && s.coordinator.keep_undos => entry.stop_epoch = stop_epoch,
+            Some(entry) if entry.stand.is_before_claim() => {
+                step(setup, s, slot, Event::Cancel);
+            }
+            _ => {}
         }
     }
     s.coordinator.phases = [Phase::Observe; AGENTS];
@@ -30,7 +39,7 @@ pub fn release(setup: &Setup, s: &mut State, stop_epoch: u8) -> bool {
     if s.coordinator.gates.is_some_and(|g| !g.waived) {
         judge_recovery(s);
     }
-    s.coordinator.stopped = false;
+    (s.coordinator.stopped, s.coordinator.keep_undos, s.truth.undos_withheld) = (false, false, false);
     s.coordinator.gates = None;
     true
 }

@@ -9,7 +9,7 @@ use crate::rules::Rule;
 use crate::setup::{Setup, is_undo, undo_of};
 use crate::state::State;
 
-/// What landed can be taken back, it was not tried before, and STOP is not set.
+/// What landed can be taken back, it was not tried before, and no STOP withholds it.
 #[must_use]
 pub fn may_begin(setup: &Setup, s: &State, slot: u8) -> bool {
     let Some(entry) = s.coordinator.entries[slot as usize] else { return false };
@@ -18,7 +18,7 @@ pub fn may_begin(setup: &Setup, s: &State, slot: u8) -> bool {
         && !is_undo(slot)
         && setup.act(slot).reversible
         && landed
-        && !s.coordinator.stopped
+        && (!s.coordinator.stopped || s.coordinator.keep_undos)
         && s.coordinator.entries[undo_of(slot) as usize].is_none()
 }
 

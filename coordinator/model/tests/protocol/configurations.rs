@@ -27,6 +27,7 @@ holds! {
     undo: c::UNDO;
     stop: c::STOP;
     stop_and_undo: c::STOP_UNDO;
+    stop_with_undos_kept: c::STOP_KEEPING;
     stop_and_late_writes: c::STOP_LATE;
     severity: c::SEVERITY;
     facts: c::FACTS;

@@ -75,6 +75,7 @@ bite! {
     the_granted_claim_is_proven: ProveGranted;
     undo_asks_for_what_was_let_go: UndoAsksAnew;
     undo_asks_on_fresh_facts: UndoAsksFresh;
+    stop_on_stop_only_tightens: StopOnlyTightens;
     release_names_its_stop: ReleaseNamesStop;
     later_writes_have_a_fence_too: LaterWriteFence;
     journal_kept_until_backed_up: JournalKept;
