@@ -14,6 +14,11 @@ struct Suite {
 const SUITES: &[Suite] = &[
     Suite { name: "format", command: &["fmt", "--all", "--check"] },
     Suite { name: "lints", command: &["clippy", "--locked", "--all-targets", "--", "--deny", "warnings"] },
+    // By themselves, so that no other build has the feature.
+    Suite {
+        name: "teeth",
+        command: &["test", "--locked", "-p", "picket-coordinator-simulation", "--features", "planted-faults", "--test", "teeth", "--", "--nocapture"],
+    },
     Suite { name: "tests", command: &["test", "--locked", "--no-fail-fast"] },
 ];
 
