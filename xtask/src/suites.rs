@@ -17,7 +17,18 @@ const SUITES: &[Suite] = &[
     // By themselves, so that no other build has the feature.
     Suite {
         name: "teeth",
-        command: &["test", "--locked", "-p", "picket-coordinator-simulation", "--features", "planted-faults", "--test", "teeth", "--", "--nocapture"],
+        command: &[
+            "test",
+            "--locked",
+            "-p",
+            "picket-coordinator-simulation",
+            "--features",
+            "planted-faults",
+            "--test",
+            "teeth",
+            "--",
+            "--nocapture",
+        ],
     },
     Suite { name: "tests", command: &["test", "--locked", "--no-fail-fast"] },
 ];

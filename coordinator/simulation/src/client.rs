@@ -61,7 +61,12 @@ impl Client {
     }
 
     /// Asks until there is an answer or the deadline has passed.
-    async fn persist<Q, A, F>(&mut self, name: &'static str, question: Q, handle: impl Fn(Arc<Node>, Q) -> F + Clone + Send + 'static) -> Option<A>
+    async fn persist<Q, A, F>(
+        &mut self,
+        name: &'static str,
+        question: Q,
+        handle: impl Fn(Arc<Node>, Q) -> F + Clone + Send + 'static,
+    ) -> Option<A>
     where
         Q: Clone + Send + 'static,
         A: Send + 'static,

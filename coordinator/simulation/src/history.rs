@@ -223,7 +223,8 @@ impl History {
             let digest = digest_of(&change.entry);
             let known = *self.watched.entry(change.revision).or_insert(digest);
             if change.revision != expected || known != digest {
-                let detail = format!("a watch after {revision} showed revision {} where {expected} was due, or another entry", change.revision);
+                let detail =
+                    format!("a watch after {revision} showed revision {} where {expected} was due, or another entry", change.revision);
                 self.find(Kind::Linearizability, detail);
             }
         }

@@ -98,7 +98,10 @@ async fn play(world: &Arc<World>, seed: u64) {
         executor::sleep_ms(50).await;
     }
     if world.inside() > 0 {
-        world.history().find(Kind::Liveness, format!("{} callers still wait {} ms after everything was healed", world.inside(), world.options.heal_ms));
+        world.history().find(
+            Kind::Liveness,
+            format!("{} callers still wait {} ms after everything was healed", world.inside(), world.options.heal_ms),
+        );
         return;
     }
     probe(world, seed).await;

@@ -1,8 +1,8 @@
 //! Segment files: named by the first index in them, read whole at open.
 
 use super::LogError;
-use super::record::{self, Record};
 use super::durable;
+use super::record::{self, Record};
 use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use crate::planted::{Fault, is_planted};
 use std::path::{Path, PathBuf};

@@ -99,7 +99,9 @@ impl<D: Disk> Writer<D> {
             (Job::Hint { .. }, Some(_)) if !is_planted(Fault::HintAfterFailure) => {}
             (Job::Close, _) => {}
             (Job::Append { done, .. }, Some(refused)) => done.io_completed(Err(refused)),
-            (Job::Replace { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. }, Some(refused)) => drop(done.send(Err(refused))),
+            (Job::Replace { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. }, Some(refused)) => {
+                drop(done.send(Err(refused)))
+            }
             (Job::Append { records, done }, None) => done.io_completed(self.append(&records).await.map_err(|e| self.fail(e))),
             (Job::Replace { path, bytes, done }, None) => {
                 let result = if is_planted(Fault::VoteNotSynced) {

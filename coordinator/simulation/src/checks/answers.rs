@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 pub fn check(history: &History, key: &SigningKey) -> Vec<Finding> {
     let mut found = retries(history);
     for call in &history.calls {
-        let (Asked::Submit { principal, request_id, .. }, Some((_, Ended::Answered(answer)))) = (&call.asked, &call.ended) else { continue };
+        let (Asked::Submit { principal, request_id, .. }, Some((_, Ended::Answered(answer)))) = (&call.asked, &call.ended) else {
+            continue;
+        };
         let Some(places) = history.places.get(&(principal.clone(), request_id.clone())) else { continue };
         let replies = || places.iter().filter_map(|index| history.log.get(index)).filter_map(|applied| applied.reply.as_ref());
         if !replies().any(|reply| says_the_same(reply, answer, key)) {
@@ -49,7 +51,9 @@ fn says_the_same(reply: &Reply, answer: &Answer, key: &SigningKey) -> bool {
     match (reply, answer) {
         (Reply::Done, Answer::Done) => true,
         (Reply::Epoch { epoch: a }, Answer::Epoch { epoch: b }) => a == b,
-        (Reply::Leased { tokens: a, expires_at: until_a }, Answer::Leased { tokens: b, expires_at: until_b }) => a == b && until_a == until_b,
+        (Reply::Leased { tokens: a, expires_at: until_a }, Answer::Leased { tokens: b, expires_at: until_b }) => {
+            a == b && until_a == until_b
+        }
         (Reply::Refused { violations: a }, Answer::Refused { violations: b }) => a == b,
         (Reply::Claimed { claim }, Answer::Claimed { confirmation }) => *confirmation == ClaimConfirmation::sign(claim.clone(), key),
         (Reply::Decided { entry: a, ruling }, Answer::Decided { entry: b, decision }) => {
@@ -58,7 +62,9 @@ fn says_the_same(reply: &Reply, answer: &Answer, key: &SigningKey) -> bool {
                     (Ruling::Denied { violations: a }, Decision::Denied { violations: b }) => a == b,
                     (Ruling::Shadowed, Decision::Shadowed) | (Ruling::AwaitingApproval, Decision::AwaitingApproval) => true,
                     (Ruling::Queued { position: a }, Decision::Queued { position: b }) => a == b,
-                    (Ruling::Permitted, Decision::Permitted { permit }) => permit.body.entry == *a && permit.verify(&key.verifying_key()).is_ok(),
+                    (Ruling::Permitted, Decision::Permitted { permit }) => {
+                        permit.body.entry == *a && permit.verify(&key.verifying_key()).is_ok()
+                    }
                     _ => false,
                 }
         }

@@ -32,11 +32,20 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
             let response = apply(&mut state, said, *at);
             if applied.reply.as_ref() != Some(&response.answer) {
                 let what = difference(&format!("{:?}", applied.reply), &format!("{:?}", Some(&response.answer)));
-                let detail = format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
+                let detail =
+                    format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
                 found.push(Finding::new(Kind::Replicas, detail));
             }
             watched(history, revision, &state, &mut found);
-            promises.after(*index, &state, said, before, &response, &mut found);
+            // A retry does nothing but repeat the first answer: in the books it must not happen again.
+            let is_retry = history.place_of(&said.principal, &said.request.request_id).is_some_and(|place| place < *index);
+            if is_retry && !response.changed.is_empty() {
+                let detail = format!("entry {index}, a retry of {} of {}, changed the ledger", said.request.request_id, said.principal);
+                found.push(Finding::new(Kind::Linearizability, detail));
+            }
+            if !is_retry {
+                promises.after(*index, &state, said, before, &response, &mut found);
+            }
             let broken = picket_state_machine::check(&state);
             // What stays broken is said once.
             for (invariant, why) in broken.iter().skip(reported) {
