@@ -3,14 +3,14 @@
 use crate::api::{self, Clock, Node};
 use crate::log::{DiskLog, LogError};
 use crate::pki::{self, PkiError};
+use crate::raft::Raft;
 use crate::raft::machine::Machine;
 use crate::raft::network::Peers;
-use crate::raft::Raft;
 use crate::ticks;
 use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
-use openraft::errors::{InitializeError, RaftError};
 use openraft::BasicNode;
+use openraft::errors::{InitializeError, RaftError};
 use picket_core::ids::Principal;
 use picket_state_machine::{Settings, SettingsError};
 use std::collections::BTreeMap;

@@ -25,11 +25,17 @@ pub enum Fault {
     TokenFromLocalCounter,
     /// A forwarded command gets another request id.
     ForwardedUnderNewId,
+    /// A leader that restarts leads on in its old term. (This was a real one.)
+    LeaderRestored,
+    /// At a start the last log file is trusted to be on disk as it was read. (This was a real one.)
+    LastFileTrusted,
+    /// The commit hint is written also when the log has failed. (This was a real one.)
+    HintAfterFailure,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::VoteNotSynced,
         Self::AcknowledgedBeforeSync,
         Self::TornTailAccepted,
@@ -41,6 +47,9 @@ impl Fault {
         Self::AnsweredBeforeCommit,
         Self::TokenFromLocalCounter,
         Self::ForwardedUnderNewId,
+        Self::LeaderRestored,
+        Self::LastFileTrusted,
+        Self::HintAfterFailure,
     ];
 }
 

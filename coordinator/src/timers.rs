@@ -1,5 +1,6 @@
 //! Raft's timers and bounds.
 
+use crate::planted::{Fault, is_planted};
 use openraft::{Config, ConfigError, SnapshotPolicy};
 
 /// Raft's timers, in real time.
@@ -55,7 +56,7 @@ impl RaftTimers {
             enable_pre_vote: Some(true),
             // A leader that restarts may have lost entries that its followers committed, and does not know what was committed: as leader
             // of the same term it would write others in their place, and serve reads from before. It must be elected anew.
-            enable_leader_restore: Some(false),
+            enable_leader_restore: Some(is_planted(Fault::LeaderRestored)),
             ..Config::default()
         };
         config.validate()

@@ -17,7 +17,22 @@ const SUITES: &[Suite] = &[
     // By themselves, so that no other build has the feature.
     Suite {
         name: "planted faults",
-        command: &["test", "--locked", "-p", "picket-state-machine", "--features", "planted-faults", "--test", "planted"],
+        command: &[
+            "test",
+            "--locked",
+            "-p",
+            "picket-state-machine",
+            "-p",
+            "picket-coordinator-simulation",
+            "--features",
+            "picket-state-machine/planted-faults,picket-coordinator-simulation/planted-faults",
+            "--test",
+            "planted",
+            "--test",
+            "teeth",
+            "--",
+            "--nocapture",
+        ],
     },
     Suite { name: "tests", command: &["test", "--locked", "--no-fail-fast"] },
 ];

@@ -61,7 +61,12 @@ impl Client {
     }
 
     /// Asks until there is an answer or the deadline has passed.
-    async fn persist<Q, A, F>(&mut self, name: &'static str, question: Q, handle: impl Fn(Arc<Node>, Q) -> F + Clone + Send + 'static) -> Option<A>
+    async fn persist<Q, A, F>(
+        &mut self,
+        name: &'static str,
+        question: Q,
+        handle: impl Fn(Arc<Node>, Q) -> F + Clone + Send + 'static,
+    ) -> Option<A>
     where
         Q: Clone + Send + 'static,
         A: Send + 'static,
@@ -123,11 +128,15 @@ impl Client {
 
     /// The open entries, and the newest of the ended.
     pub async fn entries(&mut self, settled_max: usize) -> Option<Vec<LedgerEntry>> {
+        let number = self.world.history().begin(Asked::Entries(settled_max));
         let handle = move |node: Arc<Node>, ()| async move {
             reads::linearize(&node, "entries").await?;
-            Ok(node.machine.read(|state| state.entries(settled_max)))
+            Ok(node.machine.read_at(|state, last| (state.entries(settled_max), last.map_or(0, |l| l.index))))
         };
-        self.persist("entries", (), handle).await
+        let seen = self.persist("entries", (), handle).await;
+        let ended = seen.as_ref().map_or(Ended::Unknown, |(entries, index)| Ended::Seen { index: *index, digest: digest_of(entries) });
+        self.world.history().end(number, ended);
+        seen.map(|(entries, _)| entries)
     }
 
     /// Changes after a revision.
@@ -136,6 +145,8 @@ impl Client {
         let handle = move |node: Arc<Node>, principal: Principal| async move {
             reads::watch(&node, &principal, revision, Duration::from_millis(wait_ms)).await
         };
-        self.persist("watch", principal, handle).await
+        let page = self.persist("watch", principal, handle).await?;
+        self.world.history().watched(revision, &page);
+        Some(page)
     }
 }

@@ -182,6 +182,10 @@ impl FileState {
                     }
                 }
                 Change::Write { offset, bytes } => {
+                    // The length may be there and the content not: blocks that were allocated and never written are zeros.
+                    if share == 50 && rng.random_bool(0.5) && survived.len() < offset + bytes.len() {
+                        survived.resize(offset + bytes.len(), 0);
+                    }
                     let mut at = 0;
                     while at < bytes.len() {
                         let end = (at + BLOCK_BYTES - (offset + at) % BLOCK_BYTES).min(bytes.len());

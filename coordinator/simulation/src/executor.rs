@@ -117,8 +117,8 @@ pub fn run(seed: u64, polls_max: u64, main: impl Future<Output = ()> + Send + 's
         stopped: RefCell::default(),
         timers: RefCell::default(),
         dying: RefCell::default(),
-        order: RefCell::new(ChaCha8Rng::seed_from_u64(seed ^ 0x6f72_6465_72)),
-        draws: RefCell::new(ChaCha8Rng::seed_from_u64(seed ^ 0x6472_6177_73)),
+        order: RefCell::new(ChaCha8Rng::seed_from_u64(seed ^ 0x006f_7264_6572)),
+        draws: RefCell::new(ChaCha8Rng::seed_from_u64(seed ^ 0x0064_7261_7773)),
     });
     RUNNING.set(Some(executor.clone()));
     let main_task = executor.spawn(WORLD, Box::pin(main));

@@ -4,8 +4,9 @@ use crate::executor;
 use crate::finding::{Finding, Kind};
 use openraft::EntryPayload;
 use picket_coordinator::raft::{Effect, Entry};
-use picket_core::coordination::{Answer, Attributed};
+use picket_core::coordination::{Answer, Attributed, WatchPage};
 use picket_core::ids::{Principal, RequestId};
+use picket_core::limits::LimitRule;
 use picket_core::time::Timestamp;
 use picket_state_machine::{Reply, State};
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ pub struct Applied {
 /// What a call asked.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    /// A command.
+    /// A command, by its key.
     Submit {
         /// In whose name.
         principal: Principal,
@@ -40,6 +41,8 @@ pub enum Asked {
     },
     /// A linearizable look at the status.
     Status,
+    /// A linearizable look at the open entries, and so many of the ended.
+    Entries(usize),
 }
 
 /// How a call ended.
@@ -76,8 +79,10 @@ pub struct Call {
 pub struct History {
     /// The log by index.
     pub log: BTreeMap<u64, Applied>,
-    /// Where each command is in the log for the first time.
-    pub first: BTreeMap<(Principal, RequestId), u64>,
+    /// Where each command is in the log: more than once when it was retried.
+    pub places: BTreeMap<(Principal, RequestId), Vec<u64>>,
+    /// Changes of the ledger as watchers saw them: digest of the entry by revision.
+    pub watched: BTreeMap<u64, u64>,
     /// Digests of the state after some of the entries.
     pub states: BTreeMap<u64, u64>,
     /// Every call.
@@ -92,6 +97,12 @@ pub struct History {
     pub states_at_end: Vec<(u64, u64)>,
     floor: u64,
     nodes: BTreeMap<u64, u64>,
+}
+
+/// A reply that is not kept for retries: the same request may be answered otherwise later.
+#[must_use]
+pub fn is_provisional(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused { violations } if violations.iter().any(|v| v.rule == LimitRule::Capacity))
 }
 
 impl Call {
@@ -171,7 +182,8 @@ impl History {
             }
         } else {
             if let Some((said, _)) = &said {
-                self.first.entry((said.principal.clone(), said.request.request_id.clone())).or_insert(index);
+                let key = (said.principal.clone(), said.request.request_id.clone());
+                self.places.entry(key).or_default().push(index);
             }
             self.log.insert(index, Applied { term, said, reply });
         }
@@ -194,6 +206,30 @@ impl History {
         self.find(Kind::RefusedToStart, format!("node {node}: {why}"));
     }
 
+    /// Where a command took effect: its first place whose reply was for good, or else its newest.
+    #[must_use]
+    pub fn place_of(&self, principal: &Principal, request_id: &RequestId) -> Option<u64> {
+        let places = self.places.get(&(principal.clone(), request_id.clone()))?;
+        let is_final = |index: &&u64| self.log.get(index).and_then(|a| a.reply.as_ref()).is_some_and(|reply| !is_provisional(reply));
+        places.iter().find(is_final).or(places.last()).copied()
+    }
+
+    /// A watcher saw changes after `revision`; what every watcher sees is the same, without gaps.
+    pub fn watched(&mut self, revision: u64, page: &WatchPage) {
+        if page.compacted {
+            return;
+        }
+        for (expected, change) in (revision + 1..).zip(&page.changes) {
+            let digest = digest_of(&change.entry);
+            let known = *self.watched.entry(change.revision).or_insert(digest);
+            if change.revision != expected || known != digest {
+                let detail =
+                    format!("a watch after {revision} showed revision {} where {expected} was due, or another entry", change.revision);
+                self.find(Kind::Linearizability, detail);
+            }
+        }
+    }
+
     /// A call begins; the number names it.
     pub fn begin(&mut self, asked: Asked) -> usize {
         self.calls.push(Call { asked, floor: self.floor, began_ms: executor::elapsed_ms(), ended: None });
@@ -204,14 +240,15 @@ impl History {
     pub fn end(&mut self, call: usize, ended: Ended) {
         let Some(of) = self.calls.get_mut(call) else { return };
         of.ended = Some((executor::elapsed_ms(), ended.clone()));
-        let place = match (&of.asked, &ended) {
+        let asked = of.asked.clone();
+        let place = match (&asked, &ended) {
             (Asked::Submit { principal, request_id, .. }, Ended::Answered(answer)) => {
-                let first = self.first.get(&(principal.clone(), request_id.clone())).copied();
-                if first.is_none() {
+                let place = self.place_of(principal, request_id);
+                if place.is_none() {
                     let detail = format!("{principal} got {answer:?} to {request_id}, which no node has applied");
                     self.find(Kind::LostCommand, detail);
                 }
-                first
+                place
             }
             (_, Ended::Seen { index, .. }) => Some(*index),
             _ => None,

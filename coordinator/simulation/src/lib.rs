@@ -12,6 +12,8 @@ mod executor;
 mod finding;
 mod history;
 mod host;
+#[cfg(test)]
+mod log_tests;
 mod nemesis;
 mod network;
 mod options;

@@ -4,8 +4,10 @@ use crate::disk::Temper;
 use crate::executor::{self, WORLD};
 use crate::network::Weather;
 use crate::world::World;
+use openraft::BasicNode;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Clocks are off by at most this. A run and twice this together stay below the retention of answers: exactly-once must hold throughout.
@@ -44,9 +46,11 @@ enum Trouble {
     Snapshot,
     /// Somebody stands for election without need.
     Elect,
+    /// Other nodes are to be the members, under load: only where there are spare ones.
+    Members,
 }
 
-const TROUBLES: [Trouble; 15] = [
+const TROUBLES: [Trouble; 16] = [
     Trouble::Isolate,
     Trouble::Split,
     Trouble::Storm,
@@ -62,6 +66,7 @@ const TROUBLES: [Trouble; 15] = [
     Trouble::ClockJump,
     Trouble::Snapshot,
     Trouble::Elect,
+    Trouble::Members,
 ];
 
 /// Trouble until the time is up.
@@ -69,7 +74,12 @@ pub async fn torment(world: &Arc<World>, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6e_656d_6573_6973);
     supervise(world, &mut rng);
     // Each seed has its own few kinds, so that one does not drown the others.
-    let kinds: Vec<_> = TROUBLES.into_iter().filter(|_| rng.random_bool(0.5)).collect();
+    let mut kinds: Vec<_> = TROUBLES.into_iter().filter(|_| rng.random_bool(0.5)).collect();
+    let has_spares = world.options.nodes > world.options.voters;
+    kinds.retain(|kind| *kind != Trouble::Members || has_spares);
+    if has_spares && !kinds.contains(&Trouble::Members) {
+        kinds.push(Trouble::Members);
+    }
     let pause_ms_max = rng.random_range(400..3_000);
     let until = executor::elapsed_ms() + world.options.chaos_ms;
     executor::sleep_ms(rng.random_range(500..2_500)).await;
@@ -169,6 +179,13 @@ async fn make(world: &Arc<World>, trouble: Trouble, rng: &mut ChaCha8Rng) {
         Trouble::ClockJump => world.set_clock_offset(id, rng.random_range(-CLOCK_OFF_MS_MAX..=CLOCK_OFF_MS_MAX)),
         Trouble::Snapshot => ask(world, id, false),
         Trouble::Elect => ask(world, id, true),
+        Trouble::Members => {
+            let mut members = ids.clone();
+            while members.len() as u64 > world.options.voters {
+                members.swap_remove(rng.random_range(0..members.len()));
+            }
+            change_members(world, members);
+        }
     }
 }
 
@@ -214,5 +231,20 @@ fn ask(world: &Arc<World>, id: u64, election: bool) {
     executor::spawn_for(id, async move {
         // A node that is going down has no ear for it.
         let _ = if election { node.raft.trigger().elect(false).await } else { node.raft.trigger().snapshot().await };
+    });
+}
+
+/// The leader is told who the members are from now on: newcomers learn first. It may fail half-way, and somebody else goes on from there.
+fn change_members(world: &Arc<World>, members: Vec<u64>) {
+    let Some(node) = world.leader().and_then(|id| world.running(id)) else { return };
+    world.trace(format_args!("members are to be {members:?}"));
+    executor::spawn_for(node.id, async move {
+        for id in &members {
+            if node.raft.add_learner(*id, BasicNode::new(format!("n{id}")), false).await.is_err() {
+                return;
+            }
+        }
+        // No leader any more, or another change is under way: the next one will be asked again.
+        let _ = node.raft.change_membership(members.into_iter().collect::<BTreeSet<_>>(), false).await;
     });
 }

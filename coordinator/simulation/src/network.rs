@@ -262,19 +262,11 @@ impl RaftNetworkV2<SimConfig> for Peer {
         self.rpc("append", rpc, &option, |node, rpc| async move { node.raft.append_entries(rpc).await }).await
     }
 
-    async fn vote(
-        &mut self,
-        rpc: VoteRequest<SimConfig>,
-        option: RPCOption,
-    ) -> Result<VoteResponse<SimConfig>, RPCError<SimConfig>> {
+    async fn vote(&mut self, rpc: VoteRequest<SimConfig>, option: RPCOption) -> Result<VoteResponse<SimConfig>, RPCError<SimConfig>> {
         self.rpc("vote", rpc, &option, |node, rpc| async move { node.raft.vote(rpc).await }).await
     }
 
-    async fn pre_vote(
-        &mut self,
-        rpc: VoteRequest<SimConfig>,
-        option: RPCOption,
-    ) -> Result<VoteResponse<SimConfig>, RPCError<SimConfig>> {
+    async fn pre_vote(&mut self, rpc: VoteRequest<SimConfig>, option: RPCOption) -> Result<VoteResponse<SimConfig>, RPCError<SimConfig>> {
         self.rpc("pre-vote", rpc, &option, |node, rpc| async move { node.raft.pre_vote(rpc).await }).await
     }
 

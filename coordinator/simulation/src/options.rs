@@ -38,14 +38,19 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Every seed is set up a little differently: most with three nodes, some with five, and snapshots often or seldom.
+    /// Every seed is set up a little differently: most with three nodes, some with five, or with two spare ones; snapshots
+    /// often or seldom.
     #[must_use]
     pub fn for_seed(seed: u64) -> Self {
-        let nodes = if seed % 5 == 4 { 5 } else { 3 };
+        let (nodes, voters) = match seed % 5 {
+            3 => (5, 3),
+            4 => (5, 5),
+            _ => (3, 3),
+        };
         let snapshot_every = [40, 80, 160, 5_000][(seed / 5 % 4) as usize];
         let options = Self::default();
         let timers = RaftTimers { snapshot_every, entries_kept: snapshot_every / 4, ..options.timers };
-        Self { nodes, voters: nodes, timers, ..options }
+        Self { nodes, voters, timers, ..options }
     }
 }
 

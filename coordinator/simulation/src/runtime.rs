@@ -185,4 +185,3 @@ impl AsyncRuntime for SimRuntime {
         Ok(f())
     }
 }
-

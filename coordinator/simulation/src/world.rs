@@ -222,13 +222,7 @@ impl World {
     }
 
     /// As `picket_coordinator::serve_on`, without sockets.
-    async fn serve(
-        self: &Arc<Self>,
-        id: u64,
-        disk: crate::disk::SimDisk,
-        offset: Arc<AtomicI64>,
-        life: u64,
-    ) -> Result<(), StartError> {
+    async fn serve(self: &Arc<Self>, id: u64, disk: crate::disk::SimDisk, offset: Arc<AtomicI64>, life: u64) -> Result<(), StartError> {
         let dir = Path::new("/data");
         let log = DiskLog::open_on(disk.clone(), dir, self.options.segment_bytes).await?;
         let machine = Machine::open_on(disk, dir, self.options.settings.clone()).await?;

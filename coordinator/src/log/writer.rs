@@ -96,9 +96,12 @@ impl<D: Disk> Writer<D> {
         // A receiver that is gone has lost interest; the work is done all the same.
         match (job, refused) {
             // A hint may not speak of entries that could not be written: the node would refuse to start.
-            (Job::Close, _) | (Job::Hint { .. }, Some(_)) => {}
+            (Job::Hint { .. }, Some(_)) if !is_planted(Fault::HintAfterFailure) => {}
+            (Job::Close, _) => {}
             (Job::Append { done, .. }, Some(refused)) => done.io_completed(Err(refused)),
-            (Job::Replace { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. }, Some(refused)) => drop(done.send(Err(refused))),
+            (Job::Replace { done, .. } | Job::Truncate { done, .. } | Job::Purge { done, .. }, Some(refused)) => {
+                drop(done.send(Err(refused)))
+            }
             (Job::Append { records, done }, None) => done.io_completed(self.append(&records).await.map_err(|e| self.fail(e))),
             (Job::Replace { path, bytes, done }, None) => {
                 let result = if is_planted(Fault::VoteNotSynced) {
@@ -110,7 +113,7 @@ impl<D: Disk> Writer<D> {
             }
             (Job::Truncate { from, done }, None) => drop(done.send(self.truncate(from).await.map_err(|e| self.fail(e)))),
             (Job::Purge { upto, mark, done }, None) => drop(done.send(self.purge(upto, &mark).await.map_err(|e| self.fail(e)))),
-            (Job::Hint { bytes }, None) => {
+            (Job::Hint { bytes }, _) => {
                 if let Err(error) = self.hint.write_at(&bytes, 0) {
                     tracing::warn!(%error, "the commit hint was not written; a restart will take longer");
                 }

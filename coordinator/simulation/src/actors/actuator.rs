@@ -48,7 +48,10 @@ pub async fn act(mut client: Client) {
 async fn carry_out(client: &mut Client, permit: &Permit, epoch: u64) {
     let key = client.world().key.verifying_key();
     if let Err(error) = permit.verify(&key) {
-        client.world().history().find(Kind::Invariant(picket_core::invariants::Invariant::I9), format!("permit {:?}: {error}", permit.body.entry));
+        client
+            .world()
+            .history()
+            .find(Kind::Invariant(picket_core::invariants::Invariant::I9), format!("permit {:?}: {error}", permit.body.entry));
         return;
     }
     // Some are slow, and come when the permit is void.

@@ -1,11 +1,10 @@
 //! What callers heard is what the log replied.
 
 use crate::finding::{Finding, Kind};
-use crate::history::{Asked, Ended, History};
+use crate::history::{Asked, Ended, History, is_provisional};
 use ed25519_dalek::SigningKey;
 use picket_core::claim::ClaimConfirmation;
 use picket_core::coordination::{Answer, Command, Decision};
-use picket_core::limits::LimitRule;
 use picket_state_machine::{Reply, Ruling};
 use std::collections::BTreeMap;
 
@@ -13,11 +12,13 @@ use std::collections::BTreeMap;
 pub fn check(history: &History, key: &SigningKey) -> Vec<Finding> {
     let mut found = retries(history);
     for call in &history.calls {
-        let (Asked::Submit { principal, request_id, .. }, Some((_, Ended::Answered(answer)))) = (&call.asked, &call.ended) else { continue };
-        let Some(index) = history.first.get(&(principal.clone(), request_id.clone())) else { continue };
-        let reply = history.log.get(index).and_then(|applied| applied.reply.as_ref());
-        if !reply.is_some_and(|reply| says_the_same(reply, answer, key)) {
-            let detail = format!("{request_id} of {principal} heard {answer:?}, entry {index} replied {reply:?}");
+        let (Asked::Submit { principal, request_id, .. }, Some((_, Ended::Answered(answer)))) = (&call.asked, &call.ended) else {
+            continue;
+        };
+        let Some(places) = history.places.get(&(principal.clone(), request_id.clone())) else { continue };
+        let replies = || places.iter().filter_map(|index| history.log.get(index)).filter_map(|applied| applied.reply.as_ref());
+        if !replies().any(|reply| says_the_same(reply, answer, key)) {
+            let detail = format!("{request_id} of {principal} heard {answer:?}, the log replied {:?}", replies().collect::<Vec<_>>());
             found.push(Finding::new(Kind::Linearizability, detail));
         }
     }
@@ -30,8 +31,8 @@ fn retries(history: &History) -> Vec<Finding> {
     let mut found = Vec::new();
     for (index, applied) in &history.log {
         let Some((said, _)) = &applied.said else { continue };
-        // A tick is the same whenever it comes, and what is refused for want of room is asked again.
-        if matches!(said.request.command, Command::Tick) || is_for_want_of_room(applied.reply.as_ref()) {
+        // A tick is the same whenever it comes.
+        if matches!(said.request.command, Command::Tick) || applied.reply.as_ref().is_none_or(is_provisional) {
             continue;
         }
         let (first_index, first_reply) = *first.entry((&said.principal, &said.request.request_id)).or_insert((*index, &applied.reply));
@@ -46,15 +47,13 @@ fn retries(history: &History) -> Vec<Finding> {
     found
 }
 
-fn is_for_want_of_room(reply: Option<&Reply>) -> bool {
-    matches!(reply, Some(Reply::Refused { violations }) if violations.iter().any(|v| v.rule == LimitRule::Capacity))
-}
-
 fn says_the_same(reply: &Reply, answer: &Answer, key: &SigningKey) -> bool {
     match (reply, answer) {
         (Reply::Done, Answer::Done) => true,
         (Reply::Epoch { epoch: a }, Answer::Epoch { epoch: b }) => a == b,
-        (Reply::Leased { tokens: a, expires_at: until_a }, Answer::Leased { tokens: b, expires_at: until_b }) => a == b && until_a == until_b,
+        (Reply::Leased { tokens: a, expires_at: until_a }, Answer::Leased { tokens: b, expires_at: until_b }) => {
+            a == b && until_a == until_b
+        }
         (Reply::Refused { violations: a }, Answer::Refused { violations: b }) => a == b,
         (Reply::Claimed { claim }, Answer::Claimed { confirmation }) => *confirmation == ClaimConfirmation::sign(claim.clone(), key),
         (Reply::Decided { entry: a, ruling }, Answer::Decided { entry: b, decision }) => {
@@ -63,7 +62,9 @@ fn says_the_same(reply: &Reply, answer: &Answer, key: &SigningKey) -> bool {
                     (Ruling::Denied { violations: a }, Decision::Denied { violations: b }) => a == b,
                     (Ruling::Shadowed, Decision::Shadowed) | (Ruling::AwaitingApproval, Decision::AwaitingApproval) => true,
                     (Ruling::Queued { position: a }, Decision::Queued { position: b }) => a == b,
-                    (Ruling::Permitted, Decision::Permitted { permit }) => permit.body.entry == *a && permit.verify(&key.verifying_key()).is_ok(),
+                    (Ruling::Permitted, Decision::Permitted { permit }) => {
+                        permit.body.entry == *a && permit.verify(&key.verifying_key()).is_ok()
+                    }
                     _ => false,
                 }
         }

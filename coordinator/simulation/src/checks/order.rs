@@ -10,8 +10,8 @@ pub fn check(history: &History) -> Vec<Finding> {
         let Some((at, ended)) = &call.ended else { continue };
         let (place, in_order) = match (&call.asked, ended) {
             (Asked::Submit { principal, request_id, .. }, Ended::Answered(_)) => {
-                let Some(first) = history.first.get(&(principal.clone(), request_id.clone())) else { continue };
-                (*first, *first > call.floor)
+                let Some(place) = history.place_of(principal, request_id) else { continue };
+                (place, place > call.floor)
             }
             // A read may see what was told of before, not less.
             (_, Ended::Seen { index, .. }) => (*index, *index >= call.floor),

@@ -54,10 +54,7 @@ const fn is_undo(entry: &LedgerEntry) -> bool {
 }
 
 const fn is_unresolved(state: EntryState) -> bool {
-    matches!(
-        state,
-        EntryState::Claimed | EntryState::Observing | EntryState::Undoing | EntryState::Indeterminate | EntryState::UndoFailed
-    )
+    matches!(state, EntryState::Claimed | EntryState::Observing | EntryState::Undoing | EntryState::Indeterminate | EntryState::UndoFailed)
 }
 
 /// When the newest claim was resolved; `None` while it is not.
@@ -103,18 +100,12 @@ impl<'a> Promises<'a> {
         Before { claimed }
     }
 
-    /// Compares and books what the command did.
+    /// Compares and books what the command did. Not called for retries.
     pub fn after(&mut self, index: u64, state: &State, said: &Attributed, before: Before, response: &Response, found: &mut Vec<Finding>) {
         let mut broken: Vec<(Invariant, String)> = Vec::new();
-        // A retry does nothing: the claim must not be counted twice.
-        let is_retry = response.changed.is_empty() && matches!(response.answer, Reply::Claimed { .. });
         match (&said.request.command, &response.answer) {
-            (Command::AcquireLease { .. }, Reply::Leased { tokens, expires_at }) => {
-                let fresh = tokens.iter().any(|(scope, token)| self.tokens.get(scope) != Some(token) && self.tokens.get(scope) < Some(token));
-                // A retry's answer names tokens from before.
-                if fresh || tokens.keys().any(|s| !self.tokens.contains_key(s)) {
-                    self.leased(state, said, tokens, *expires_at, &mut broken);
-                }
+            (Command::AcquireLease { .. }, Reply::Leased { tokens, expires_at, .. }) => {
+                self.leased(state, said, tokens, *expires_at, &mut broken);
             }
             (Command::RenewLease { scope, token, .. }, Reply::Leased { expires_at, .. }) if self.tokens.get(scope) == Some(token) => {
                 if let Some(held) = self.held.get_mut(scope) {
@@ -126,11 +117,13 @@ impl<'a> Promises<'a> {
             (Command::Propose { proposal }, Reply::Decided { entry, .. }) => {
                 self.evidence.entry(entry.clone()).or_insert(proposal.evidence_echo);
             }
-            (Command::Refresh { entry, evidence_echo, .. }, Reply::Decided { .. }) => drop(self.evidence.insert(entry.clone(), *evidence_echo)),
+            (Command::Refresh { entry, evidence_echo, .. }, Reply::Decided { .. }) => {
+                self.evidence.insert(entry.clone(), *evidence_echo);
+            }
             (Command::Approve { entry, digest, stop_epoch }, Reply::Done) => {
                 self.approved.insert(entry.clone(), (digest.clone(), *stop_epoch));
             }
-            (Command::Claim { claim }, Reply::Claimed { .. }) if !is_retry => {
+            (Command::Claim { claim }, Reply::Claimed { .. }) => {
                 *self.claims.entry(claim.entry.clone()).or_default() += 1;
                 match before.claimed {
                     Some(entry) => self.claimed(state, &entry, &claim.digest, &mut broken),
@@ -147,6 +140,7 @@ impl<'a> Promises<'a> {
                 self.permitted.entry(id.clone()).and_modify(|permit| permit.0 = epoch);
             }
         }
+        self.preempted(state);
         self.entries_changed(state, response, &mut broken);
         let stop = state.status().stop;
         if matches!(said.request.command, Command::Stop { .. }) && stop.epoch > self.stop_epoch {
@@ -155,6 +149,14 @@ impl<'a> Promises<'a> {
         (self.stop_epoch, self.stopped) = (stop.epoch, stop.set);
         for (invariant, why) in broken {
             found.push(Finding::new(Kind::Invariant(invariant), format!("entry {index}: {why}")));
+        }
+    }
+
+    /// A lease that was given notice ends when the notice says.
+    fn preempted(&mut self, state: &State) {
+        for (scope, held) in &mut self.held {
+            let notice = state.lease(scope).filter(|lease| lease.holder == held.by).and_then(|lease| lease.preempt_at);
+            held.until = notice.map_or(held.until, |end| held.until.min(end));
         }
     }
 
@@ -198,7 +200,8 @@ impl<'a> Promises<'a> {
             for (scope, token) in &entry.tokens {
                 if self.seen.insert((entry.id.clone(), scope.clone()), *token) != Some(*token) {
                     if let Some(held) = self.held.get(scope).filter(|held| held.until > state.now()) {
-                        broken.push((Invariant::I1, format!("{scope} goes to {} and is held by {} until {}", entry.id, held.by, held.until)));
+                        broken
+                            .push((Invariant::I1, format!("{scope} goes to {} and is held by {} until {}", entry.id, held.by, held.until)));
                     }
                     self.rises(scope, *token, broken);
                 }

@@ -2,7 +2,7 @@
 
 use super::promises::Promises;
 use crate::finding::{Finding, Kind};
-use crate::history::{Ended, History, difference, digest_of};
+use crate::history::{Asked, Ended, History, difference, digest_of};
 use crate::options::Options;
 use picket_state_machine::{State, apply};
 use std::collections::BTreeMap;
@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 /// One pass over the log.
 pub fn check(history: &History, options: &Options) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut reads: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    let mut reads: BTreeMap<u64, Vec<(&Asked, u64)>> = BTreeMap::new();
     for call in &history.calls {
         if let Some((_, Ended::Seen { index, digest })) = &call.ended {
-            reads.entry(*index).or_default().push(*digest);
+            reads.entry(*index).or_default().push((&call.asked, *digest));
         }
     }
     let ends: BTreeMap<u64, u64> = history.states_at_end.iter().copied().collect();
@@ -28,13 +28,24 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
         }
         if let Some((said, at)) = &applied.said {
             let before = promises.before(&state, said);
+            let revision = state.revision();
             let response = apply(&mut state, said, *at);
             if applied.reply.as_ref() != Some(&response.answer) {
                 let what = difference(&format!("{:?}", applied.reply), &format!("{:?}", Some(&response.answer)));
-                let detail = format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
+                let detail =
+                    format!("entry {index}, {} of {}: a replay replies otherwise: {what}", said.request.request_id, said.principal);
                 found.push(Finding::new(Kind::Replicas, detail));
             }
-            promises.after(*index, &state, said, before, &response, &mut found);
+            watched(history, revision, &state, &mut found);
+            // A retry does nothing but repeat the first answer: in the books it must not happen again.
+            let is_retry = history.place_of(&said.principal, &said.request.request_id).is_some_and(|place| place < *index);
+            if is_retry && !response.changed.is_empty() {
+                let detail = format!("entry {index}, a retry of {} of {}, changed the ledger", said.request.request_id, said.principal);
+                found.push(Finding::new(Kind::Linearizability, detail));
+            }
+            if !is_retry {
+                promises.after(*index, &state, said, before, &response, &mut found);
+            }
             let broken = picket_state_machine::check(&state);
             // What stays broken is said once.
             for (invariant, why) in broken.iter().skip(reported) {
@@ -50,10 +61,13 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
                 found.push(Finding::new(Kind::Replicas, detail));
             }
         }
-        if let Some(digests) = reads.get(index) {
-            let now = digest_of(&state.status());
-            for _ in digests.iter().filter(|digest| **digest != now) {
-                let detail = format!("a read after entry {index} showed another status than a replay");
+        for (asked, digest) in reads.get(index).into_iter().flatten() {
+            let now = match asked {
+                Asked::Entries(settled_max) => digest_of(&state.entries(*settled_max)),
+                Asked::Status | Asked::Submit { .. } => digest_of(&state.status()),
+            };
+            if *digest != now {
+                let detail = format!("{asked:?} after entry {index} showed something else than a replay");
                 found.push(Finding::new(Kind::Linearizability, detail));
             }
         }
@@ -62,4 +76,15 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// What watchers saw of the revisions that one command made.
+fn watched(history: &History, before: u64, state: &State, found: &mut Vec<Finding>) {
+    let (changes, _) = state.changes_after(before, usize::MAX);
+    for (revision, entry) in changes {
+        if history.watched.get(&revision).is_some_and(|seen| *seen != digest_of(&entry)) {
+            let detail = format!("a watcher saw another entry at revision {revision} than a replay makes");
+            found.push(Finding::new(Kind::Linearizability, detail));
+        }
+    }
 }
