@@ -187,7 +187,7 @@ impl History {
             }
             self.log.insert(index, Applied { term, said, reply });
         }
-        if index % SAMPLE_EVERY == 0 {
+        if index.is_multiple_of(SAMPLE_EVERY) {
             let digest = digest_of(state);
             let known = *self.states.entry(index).or_insert(digest);
             if known != digest {

@@ -51,9 +51,10 @@ fn says_the_same(reply: &Reply, answer: &Answer, key: &SigningKey) -> bool {
     match (reply, answer) {
         (Reply::Done, Answer::Done) => true,
         (Reply::Epoch { epoch: a }, Answer::Epoch { epoch: b }) => a == b,
-        (Reply::Leased { tokens: a, expires_at: until_a }, Answer::Leased { tokens: b, expires_at: until_b }) => {
-            a == b && until_a == until_b
+        (Reply::Leased { tokens: a, expires_at: u, preempt_at: p }, Answer::Leased { tokens: b, expires_at: v, preempt_at: q }) => {
+            (a, u, p) == (b, v, q)
         }
+        (Reply::Waiting { position: a, lapses_at: u }, Answer::Waiting { position: b, lapses_at: v }) => (a, u) == (b, v),
         (Reply::Refused { violations: a }, Answer::Refused { violations: b }) => a == b,
         (Reply::Claimed { claim }, Answer::Claimed { confirmation }) => *confirmation == ClaimConfirmation::sign(claim.clone(), key),
         (Reply::Decided { entry: a, ruling }, Answer::Decided { entry: b, decision }) => {

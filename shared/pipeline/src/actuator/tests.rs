@@ -252,6 +252,9 @@ impl Coordinator for World {
 
     async fn status(&self) -> PortResult<CoordinatorStatus> {
         Ok(CoordinatorStatus {
+            leases_total: 0,
+            policy_version: 0,
+            restore: None,
             now: Timestamp(self.now_ms.load(Ordering::SeqCst).cast_signed()),
             revision: 0,
             leader: Some(1),
