@@ -235,16 +235,23 @@ fn ask(world: &Arc<World>, id: u64, election: bool) {
 }
 
 /// The leader is told who the members are from now on: newcomers learn first. It may fail half-way, and somebody else goes on from there.
+/// It stays a member itself: openraft's own assertions deny a leader that leaves its group the next change, so whoever removes a leader
+/// moves the leadership first.
 fn change_members(world: &Arc<World>, members: Vec<u64>) {
     let Some(node) = world.leader().and_then(|id| world.running(id)) else { return };
     world.trace(format_args!("members are to be {members:?}"));
     executor::spawn_for(node.id, async move {
+        let mut members: BTreeSet<u64> = members.into_iter().collect();
+        if members.insert(node.id) {
+            let other = members.iter().copied().find(|id| *id != node.id);
+            members.retain(|id| Some(*id) != other);
+        }
         for id in &members {
             if node.raft.add_learner(*id, BasicNode::new(format!("n{id}")), false).await.is_err() {
                 return;
             }
         }
         // No leader any more, or another change is under way: the next one will be asked again.
-        let _ = node.raft.change_membership(members.into_iter().collect::<BTreeSet<_>>(), false).await;
+        let _ = node.raft.change_membership(members, false).await;
     });
 }

@@ -25,6 +25,7 @@ pub struct Before {
 struct Held {
     by: String,
     until: Timestamp,
+    together: Vec<Scope>,
 }
 
 /// Books over the whole log.
@@ -108,11 +109,17 @@ impl<'a> Promises<'a> {
                 self.leased(state, said, tokens, *expires_at, &mut broken);
             }
             (Command::RenewLease { scope, token, .. }, Reply::Leased { expires_at, .. }) if self.tokens.get(scope) == Some(token) => {
-                if let Some(held) = self.held.get_mut(scope) {
-                    held.until = held.until.max(*expires_at);
+                for one in self.together(scope) {
+                    if let Some(held) = self.held.get_mut(&one) {
+                        held.until = held.until.max(*expires_at);
+                    }
                 }
             }
-            (Command::ReleaseLease { scope, token }, Reply::Done) if self.tokens.get(scope) == Some(token) => drop(self.held.remove(scope)),
+            (Command::ReleaseLease { scope, token }, Reply::Done) if self.tokens.get(scope) == Some(token) => {
+                for one in self.together(scope) {
+                    self.held.remove(&one);
+                }
+            }
             (Command::PostFacts { facts }, Reply::Done) => drop(self.facts.insert(facts.cluster.clone(), (**facts).clone())),
             (Command::Propose { proposal }, Reply::Decided { entry, .. }) => {
                 self.evidence.entry(entry.clone()).or_insert(proposal.evidence_echo);
@@ -152,6 +159,11 @@ impl<'a> Promises<'a> {
         }
     }
 
+    /// The scopes that were taken with this one, itself included: one lease, renewed and released as one.
+    fn together(&self, scope: &Scope) -> Vec<Scope> {
+        self.held.get(scope).map(|held| held.together.clone()).unwrap_or_default()
+    }
+
     /// A lease that was given notice ends when the notice says.
     fn preempted(&mut self, state: &State) {
         for (scope, held) in &mut self.held {
@@ -183,7 +195,8 @@ impl<'a> Promises<'a> {
                 broken.push((Invariant::I1, format!("{scope} goes to {} and is held by {} ({:?})", said.principal, entry.id, entry.state)));
             }
             self.rises(scope, *token, broken);
-            self.held.insert(scope.clone(), Held { by: said.principal.to_string(), until });
+            let together = tokens.keys().cloned().collect();
+            self.held.insert(scope.clone(), Held { by: said.principal.to_string(), until, together });
         }
     }
 
