@@ -9,7 +9,7 @@ use std::time::Instant;
 
 const USAGE: &str = "usage: picket-protocol-model [--all | --only NAME | --show RULE]
   (nothing)    the configurations of the tests, and every switch
-  --all        the wide configurations as well: minutes, and gigabytes
+  --all        the wide configurations as well: minutes, and a gigabyte
   --only NAME  one configuration, of the wide ones too
   --show RULE  the counterexample without that rule, step by step";
 
