@@ -47,7 +47,7 @@
 //!
 //! # Switches
 //!
-//! Each sentence marked [Mn] is a [`rules::Rule`], and so are rules that bear no mark. In force, nothing breaks; off, the same bounds
+//! Each sentence marked M1 to M14 is a [`rules::Rule`], and so are rules that bear no mark. In force, nothing breaks; off, the same bounds
 //! show a shortest way to what breaks. Where another rule masks it, both are off; either alone off breaks nothing there. The tests
 //! check all of this, the steps included.
 //!

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 const USAGE: &str = "usage: picket-protocol-model [--all | --only NAME | --show RULE]
   (nothing)    the configurations of the tests, and every switch
-  --all        the wide configurations as well: minutes, and gigabytes
+  --all        the wide configurations as well: minutes, and a gigabyte
   --only NAME  one configuration, of the wide ones too
   --show RULE  the counterexample without that rule, step by step";
 
@@ -45,7 +45,7 @@ fn search<'a>(setups: impl Iterator<Item = &'a Setup>) -> bool {
         let found = done.broken.as_ref().map_or_else(|| "nothing".to_owned(), |b| format!("{:?} in {} steps", b.breaks, b.steps.len()));
         let missed = if done.unreached.is_empty() { String::new() } else { format!("; never: {}", done.unreached.join(", ")) };
         println!("{:<28} {:>10} {:>6} {:>8.1}  {found}{missed}", setup.name, done.states, done.depth, begun.elapsed().as_secs_f64());
-        failed |= done.broken.is_some() || !done.unreached.is_empty();
+        failed |= done.broken.is_some() || !done.unreached.is_empty() || done.states < setup.states_min;
     }
     failed
 }

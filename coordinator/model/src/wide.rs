@@ -12,6 +12,7 @@ pub const LIFE: Setup = Setup {
     acts: SAME_TARGET,
     bounds: Bounds { registrations: 1, foreign_writes: 1, deadlines: true, resolves: 1, grades: true, regressions: true, undos: 1, ..NONE },
     witnesses: &[Witness::TwoClaims, Witness::RolledBack, Witness::UndoFailed, Witness::ResolvedThenFenced],
+    states_min: 6_000_000,
     ..Setup::BLANK
 };
 
@@ -22,8 +23,8 @@ pub const STOPPED: Setup = Setup {
     bounds: Bounds {
         keeping_stops: true,
         stops: 2,
-        releases: 1,
-        promotions: 1,
+        releases: 2,
+        promotions: 2,
         deadlines: true,
         resolves: 1,
         grades: true,
@@ -32,6 +33,7 @@ pub const STOPPED: Setup = Setup {
         ..NONE
     },
     witnesses: &[Witness::ClaimAfterRelease, Witness::RolledBack, Witness::UndoneUnderStop, Witness::Stopped],
+    states_min: 900_000,
     ..Setup::BLANK
 };
 
@@ -46,19 +48,21 @@ pub const BUDGET: Setup = Setup {
     budget: 2,
     bounds: Bounds { readings: 2, heals: true, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::SideBySide, Witness::Indeterminate],
+    states_min: 900_000,
     ..Setup::BLANK
 };
 
-/// Two acts on a budget of one, two observers, and facts that grow old.
+/// Two acts on a budget of one, and facts that grow old.
 pub const FACTS: Setup = Setup {
     name: "wide: facts",
     acts: &[Act { cost: 1, ..Act::PLAIN }, Act { agent: 1, group: 1, scopes: 2, writes: &[1], cost: 1, ..Act::PLAIN }],
-    bounds: Bounds { ticks: 2, readings: 3, observer_registrations: 1, heals: true, deadlines: true, resolves: 1, ..NONE },
-    witnesses: &[Witness::TwoClaims, Witness::SecondObserverFacts],
+    bounds: Bounds { ticks: 2, readings: 3, heals: true, ..NONE },
+    witnesses: &[Witness::TwoClaims],
+    states_min: 400_000,
     ..Setup::BLANK
 };
 
-/// Preemption between acts of one and of two scopes, with a crash and a failover.
+/// Preemption between acts of one and of two scopes, with silence and a failover.
 pub const SCOPES: Setup = Setup {
     name: "wide: scopes",
     acts: &[
@@ -68,6 +72,7 @@ pub const SCOPES: Setup = Setup {
     ],
     bounds: Bounds { registrations: 1, deadlines: true, expiry: true, ..NONE },
     witnesses: &[Witness::SideBySide, Witness::BothScopes, Witness::Preempted],
+    states_min: 1_000_000,
     ..Setup::BLANK
 };
 
@@ -77,15 +82,17 @@ pub const WRITES: Setup = Setup {
     acts: &[Act { writes: &[0, 0], ..Act::PLAIN }, Act { agent: 1, group: 1, ..Act::PLAIN }],
     bounds: Bounds { registrations: 1, crashes: 1, foreign_writes: 1, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::BothWrites, Witness::PartUndone, Witness::TwoClaims],
+    states_min: 1_500_000,
     ..Setup::BLANK
 };
 
-/// A restore with silence and a person's word before it.
+/// A restore with silence, other people and a person's word around it.
 pub const RESTORED: Setup = Setup {
     name: "wide: restore",
     acts: &[Act::PLAIN, Act { agent: 1, lives: 2, ..Act::PLAIN }],
     bounds: Bounds { restores: 1, releases: 1, promotions: 1, registrations: 1, foreign_writes: 1, deadlines: true, resolves: 1, ..NONE },
     witnesses: &[Witness::ClaimAfterRestore, Witness::FoundInJournal],
+    states_min: 800_000,
     ..Setup::BLANK
 };
 
