@@ -173,7 +173,7 @@ impl FileState {
     fn lose_power(&mut self, rng: &mut ChaCha8Rng) {
         let mut survived = std::mem::take(&mut self.durable);
         // Often nothing was written back yet, sometimes everything, and sometimes this block and not that one.
-        let share = [0, 0, 50, 100][rng.random_range(0..4)];
+        let share = [0, 50, 50, 100][rng.random_range(0..4)];
         for change in std::mem::take(&mut self.pending) {
             match change {
                 Change::Cut(len) => {

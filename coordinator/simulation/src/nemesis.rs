@@ -69,6 +69,10 @@ const TROUBLES: [Trouble; 16] = [
     Trouble::Members,
 ];
 
+/// What goes wrong with disks.
+const DISK_TROUBLES: [Trouble; 6] =
+    [Trouble::Fuse, Trouble::Fuse, Trouble::FailingSync, Trouble::FailingSync, Trouble::PowerFailure, Trouble::SlowDisk];
+
 /// Trouble until the time is up.
 pub async fn torment(world: &Arc<World>, seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6e_656d_6573_6973);
@@ -80,7 +84,12 @@ pub async fn torment(world: &Arc<World>, seed: u64) {
     if has_spares && !kinds.contains(&Trouble::Members) {
         kinds.push(Trouble::Members);
     }
-    let pause_ms_max = rng.random_range(400..3_000);
+    let mut pause_ms_max = rng.random_range(400..3_000);
+    // Tears and failed syncs need a crash at the right moment: every fourth seed tries little else.
+    if seed % 4 == 1 {
+        kinds = DISK_TROUBLES.to_vec();
+        pause_ms_max = pause_ms_max.min(700);
+    }
     let until = executor::elapsed_ms() + world.options.chaos_ms;
     executor::sleep_ms(rng.random_range(500..2_500)).await;
     while executor::elapsed_ms() < until {
