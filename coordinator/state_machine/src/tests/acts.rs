@@ -53,6 +53,7 @@ pub enum Act {
     Backup,
     Restore,
     Comeback { waive: bool },
+    Lost,
 }
 
 /// Some answer by a page that is older than the newest STOP.
@@ -105,6 +106,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Backup),
         1 => Just(Act::Restore),
         4 => any::<bool>().prop_map(|waive| Act::Comeback { waive }),
+        1 => Just(Act::Lost),
     ];
     prop_oneof![40 => ledger, 8 => people, 9 => leases, 16 => world, 2 => disaster]
 }
@@ -188,7 +190,7 @@ impl Watched {
     pub fn step(&mut self, act: &Act) {
         let before = self.w.state.entries(0).into_iter().map(|e| (e.id.clone(), e)).collect();
         self.play(act);
-        if matches!(act, Act::Restore) {
+        if matches!(act, Act::Restore | Act::Lost) {
             self.released_at = Some(self.w.state.now());
         } else {
             self.budget_holds(&before);
@@ -317,7 +319,7 @@ impl Watched {
             Act::Lease { .. } | Act::Queue { .. } | Act::Renew { .. } | Act::Release { .. } | Act::Forget | Act::Retry { .. } => {
                 self.play_lease(act);
             }
-            Act::Lead { .. } | Act::Deposed { .. } | Act::Snapshot | Act::Backup | Act::Restore | Act::Comeback { .. } => {
+            Act::Lead { .. } | Act::Deposed { .. } | Act::Snapshot | Act::Backup | Act::Restore | Act::Comeback { .. } | Act::Lost => {
                 self.play_disaster(act);
             }
             _ => self.play_person(act),
@@ -340,15 +342,7 @@ impl Watched {
             Act::Claim { entry, old_epoch } => {
                 let id = self.pick_at(*entry, EntryState::Permitted);
                 if self.w.state.entry(&id).is_some() {
-                    let mut claim = self.w.claim_of(&id);
-                    claim.actuator_epoch -= u64::from(*old_epoch);
-                    let status = self.w.state.status();
-                    if let Ok(body) = self.w.try_claim(claim) {
-                        assert!(!*old_epoch, "a deposed actuator claimed {id} (I6)");
-                        assert_eq!(body.token.restore_epoch(), status.restore_epoch, "a permit of another life was claimed (I9)");
-                        assert_eq!(status.restore, None, "claimed before the release");
-                        self.claims.push(JournaledAct { token: body.token, ..self.w.journaled(&id, None) });
-                    }
+                    self.claim(&id, *old_epoch);
                 }
             }
             Act::Report { entry, how } => {
@@ -381,6 +375,18 @@ impl Watched {
         }
     }
 
+    fn claim(&mut self, id: &EntryId, old_epoch: bool) {
+        let mut claim = self.w.claim_of(id);
+        claim.actuator_epoch -= u64::from(old_epoch);
+        let status = self.w.state.status();
+        if let Ok(body) = self.w.try_claim(claim) {
+            assert!(!old_epoch, "a deposed actuator claimed {id} (I6)");
+            assert_eq!(body.token.restore_epoch(), status.restore_epoch, "a permit of another life was claimed (I9)");
+            assert_eq!(status.restore, None, "claimed before the release");
+            self.claims.push(JournaledAct { token: body.token, ..self.w.journaled(id, None) });
+        }
+    }
+
     fn play_person(&mut self, act: &Act) {
         match act {
             Act::Approve { entry } => {
@@ -402,7 +408,7 @@ impl Watched {
                 self.w.say(&human(), Command::Deny { entry, why: String::new() });
             }
             Act::Undo { entry, late } => {
-                let (entry, stop_epoch) = (self.pick(*entry), self.shown(*late));
+                let (entry, stop_epoch) = (self.pick_at(*entry, EntryState::Inconclusive), self.shown(*late));
                 self.let_happen(stop_epoch, Command::Undo { entry, stop_epoch });
             }
             Act::Resolve { entry, how, late } => {
@@ -542,6 +548,16 @@ impl Watched {
             }
             Act::Snapshot => self.w.snapshot(),
             Act::Backup => self.backup = Some(self.w.state.clone()),
+            // What was permitted is claimed after the backup, and then the coordinator is lost.
+            Act::Lost => {
+                self.backup = Some(self.w.state.clone());
+                let permitted: Vec<_> = self.w.state.entries(0).into_iter().filter(|e| e.state == EntryState::Permitted).collect();
+                for entry in permitted {
+                    self.claim(&entry.id, false);
+                }
+                self.play_disaster(&Act::Restore);
+                self.play_disaster(&Act::Comeback { waive: false });
+            }
             Act::Restore => {
                 let Some(backup) = self.backup.take() else { return };
                 let restore_epoch = self.w.state.status().restore_epoch + 1;

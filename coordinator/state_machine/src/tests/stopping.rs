@@ -45,6 +45,7 @@ fn a_regression_under_stop_waits_for_a_person() {
     assert_eq!((w.at(&id), w.entry(&id).paging), (S::Inconclusive, true));
     assert_eq!(rules(w.undo(&id)), [L::Stopped]);
     w.resume();
+    w.read();
     assert_eq!(w.undo(&id), Reply::Done);
     assert_eq!(w.at(&id), S::Undoing);
 }
