@@ -144,6 +144,12 @@ pub fn difference(a: &str, b: &str) -> String {
 }
 
 impl History {
+    /// The newest entry that any node has applied.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.log.keys().next_back().copied().unwrap_or(0)
+    }
+
     /// Notes what is wrong.
     pub fn find(&mut self, kind: Kind, detail: impl Into<String>) {
         let finding = Finding::new(kind, detail);

@@ -376,6 +376,9 @@ pub struct LedgerEntry {
     pub actuator_epoch: Option<u64>,
     /// The claim, when made.
     pub claim: Option<ClaimRequest>,
+    /// Nothing of its claim is on its way any more: its effect, its absence or its fence was confirmed.
+    #[serde(default)]
+    pub fenced: bool,
     /// What was reported.
     pub report: Option<Report>,
     /// How it was graded.
@@ -386,6 +389,26 @@ pub struct LedgerEntry {
     pub history: Vec<(Timestamp, EntryState)>,
     /// When its present state runs out.
     pub deadline: Option<Timestamp>,
+}
+
+impl LedgerEntry {
+    /// Its write may still be on its way, whatever was said of it: what it holds passes to nobody else.
+    #[must_use]
+    pub const fn waits_for_fence(&self) -> bool {
+        self.claim.is_some() && !self.fenced
+    }
+
+    /// Its disruption budget is held.
+    #[must_use]
+    pub const fn holds_budget(&self) -> bool {
+        self.state.holds_budget() || self.waits_for_fence()
+    }
+
+    /// Nothing leads out of its state, and nothing of it is on its way.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.state.is_terminal() && !self.waits_for_fence()
+    }
 }
 
 /// A change of the ledger.
@@ -440,9 +463,9 @@ pub struct StopView {
     pub keep_undos: bool,
     /// Who pressed it.
     pub by: String,
-    /// Claims still open: shown as "stopping" until there are none.
+    /// Claims whose writes may still be on their way: shown as "stopping" until there are none.
     pub open_claims: u32,
-    /// STOP is set, and a claim is open or a fence is not confirmed yet.
+    /// STOP is set, and a write may still be on its way or a fence is not confirmed yet.
     #[serde(default)]
     pub stopping: bool,
     /// What sinks must refuse everything below: issued by the last STOP, above every token before it.

@@ -52,7 +52,21 @@ pub enum Report {
         why: String,
         /// What landed, when that is reversible.
         landed: Option<Receipt>,
+        /// Nothing more can land: the fence was raised, or the version that the write asks for is gone.
+        #[serde(default)]
+        fenced: bool,
     },
+}
+
+impl Report {
+    /// Nothing of the claim is on its way any more.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        match self {
+            Self::Applied { .. } | Self::NoEffect { .. } => true,
+            Self::CannotTell { fenced, .. } => *fenced,
+        }
+    }
 }
 
 /// The observer's grade of an applied act (I10).
