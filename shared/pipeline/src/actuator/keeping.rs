@@ -102,10 +102,10 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         if !asked {
             return Ok(());
         }
-        let mut pages = pages(self.ports.journal.open_entries().await?.into_iter().map(JournaledAct::from));
+        let pages = pages(self.ports.journal.open_entries().await?.into_iter().map(JournaledAct::from));
         self.kept.uploads += 1;
         let last = pages.len().saturating_sub(1);
-        for (page, acts) in pages.drain(..).enumerate() {
+        for (page, acts) in pages.into_iter().enumerate() {
             let id = format!("journal-{}-{epoch}-{}-{page}", self.settings.cluster, self.kept.uploads);
             let command = Command::UploadJournal { actuator_epoch: epoch, acts, last: page == last };
             if let Answer::Refused { violations } = self.ports.coordinator.submit(id.into(), command).await? {
