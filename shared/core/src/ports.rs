@@ -280,7 +280,7 @@ pub trait Coordinator: Send + Sync {
     fn submit(&self, request_id: RequestId, command: Command) -> impl Future<Output = PortResult<Answer>> + Send;
     /// The state at a glance, linearizable.
     fn status(&self) -> impl Future<Output = PortResult<CoordinatorStatus>> + Send;
-    /// Ledger entries that are not terminal, and the newest terminal ones up to `settled_max`.
+    /// Ledger entries that are not over (terminal, and fenced when claimed), and the newest of those that are up to `settled_max`.
     fn entries(&self, settled_max: usize) -> impl Future<Output = PortResult<Vec<LedgerEntry>>> + Send;
     /// Changes after `revision`; waits up to `wait_ms` for the first.
     fn watch(&self, revision: u64, wait_ms: u64) -> impl Future<Output = PortResult<WatchPage>> + Send;
