@@ -31,6 +31,7 @@ pub enum Act {
     Resolve { entry: u8, how: u8, late: bool },
     Stop { keep_undos: bool },
     Alarm { entry: u8, keep_undos: bool },
+    Panic { entry: u8 },
     Fence,
     Resume { late: bool },
     Phase { agent: u8, phase: u8, late: bool },
@@ -76,6 +77,7 @@ pub fn act() -> impl Strategy<Value = Act> {
     let people = prop_oneof![
         1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
         3 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
+        1 => entry.prop_map(|entry| Act::Panic { entry }),
         1 => Just(Act::Fence),
         1 => late().prop_map(|late| Act::Resume { late }),
         3 => (0u8..3, 0u8..3, late()).prop_map(|(agent, phase, late)| Act::Phase { agent, phase, late }),
@@ -417,6 +419,13 @@ impl Watched {
                 let id = self.pick_at(*entry, EntryState::Observing);
                 self.w.grade(&id, regressed());
                 self.stop(*keep_undos);
+            }
+            // Two people press STOP, and the second does not know what the first withheld; then an act is seen to do harm.
+            Act::Panic { entry } => {
+                self.stop(false);
+                self.stop(true);
+                let id = self.pick_at(*entry, EntryState::Observing);
+                self.w.grade(&id, regressed());
             }
             Act::Fence => self.raise_fence(),
             Act::Resume { late } => {
