@@ -1,5 +1,6 @@
-//! `picket lease ls | show`.
+//! `picket lease ls | show`, and what `lease_hold` adds.
 
+use super::lease_hold::{self, HoldCommand};
 use super::table;
 use crate::wiring::Wiring;
 use picket_core::coordination::LeaseView;
@@ -22,6 +23,8 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Hold(HoldCommand),
 }
 
 /// Runs it.
@@ -29,9 +32,13 @@ pub enum LeaseCommand {
 /// # Errors
 /// When the coordinator is away.
 pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
+    if let LeaseCommand::Hold(command) = command {
+        return lease_hold::run(wiring, command).await;
+    }
     let status = super::as_person(wiring)?.status().await?;
     let (json, leases): (_, Vec<LeaseView>) = match command {
         LeaseCommand::Ls { json } => (json, status.leases),
+        LeaseCommand::Hold(_) => return Ok(()),
         LeaseCommand::Show { namespace, json } => {
             let ending = format!("/{namespace}");
             (json, status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect())

@@ -1,4 +1,4 @@
-//! `picket phase show | promote | demote`.
+//! `picket phase show | promote | demote | restart`.
 
 use super::table;
 use crate::wiring::Wiring;
@@ -20,6 +20,14 @@ pub enum PhaseCommand {
     Promote {
         /// sre, finops or secops.
         agent: String,
+    },
+    /// What the agent has earned counts no longer, because its model, catalogue or calibration changed; it starts again in Observe.
+    Restart {
+        /// sre, finops or secops.
+        agent: String,
+        /// On record: what changed.
+        #[arg(long)]
+        why: String,
     },
     /// To Observe.
     Demote {
@@ -74,6 +82,12 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             };
             super::submit(wiring, Command::SetPhase { agent, phase, why: "promoted on the command line".into() }).await?;
             println!("{agent} is in {phase}");
+            Ok(())
+        }
+        PhaseCommand::Restart { agent, why } => {
+            let agent = agent_of(agent)?;
+            super::submit(wiring, Command::RestartEvidence { agent, why: why.clone() }).await?;
+            println!("{agent}'s evidence starts again");
             Ok(())
         }
         PhaseCommand::Demote { agent, why } => {

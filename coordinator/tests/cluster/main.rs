@@ -4,6 +4,8 @@ mod access;
 mod damage;
 mod failover;
 mod group;
+mod load;
+mod membership;
 mod restart;
 mod settings;
 mod watch;
