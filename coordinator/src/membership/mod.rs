@@ -7,7 +7,7 @@ mod plan;
 mod standing;
 
 pub use carry_out::change;
-pub use plan::BEHIND_MAX;
+pub use plan::{BEHIND_MAX, SILENT_MS_MAX};
 pub use standing::look_for_removal;
 
 use crate::api::Node;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 /// A node that lacks no more entries than this is up to date: it has the rest before a change is committed.
 pub const BEHIND_MAX: u64 = 1_000;
-/// A node that has not answered for longer does not count as there.
-const SILENT_MS_MAX: u64 = 3_000;
+/// A node that has not answered for longer does not count as there. Whoever falls just before a change may still hold it up.
+pub const SILENT_MS_MAX: u64 = 1_500;
 
 /// What the leader does next.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,5 +7,6 @@ mod group;
 mod load;
 mod membership;
 mod restart;
+mod restore;
 mod settings;
 mod watch;
