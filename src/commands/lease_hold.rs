@@ -90,7 +90,7 @@ fn scope(text: &str) -> Result<Scope, String> {
 }
 
 fn span(text: &str) -> Result<Span, String> {
-    Span::try_from(text.to_owned()).map_err(|e| e.to_string())
+    Span::try_from(text.to_owned())
 }
 
 /// Between two questions whether it is our turn.

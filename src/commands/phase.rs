@@ -28,6 +28,9 @@ pub enum PhaseCommand {
         /// On record: what changed.
         #[arg(long)]
         why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// To Observe.
     Demote {
@@ -85,9 +88,12 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             println!("{agent} is in {phase}");
             Ok(())
         }
-        PhaseCommand::Restart { agent, why } => {
+        PhaseCommand::Restart { agent, why, json } => {
             let agent = agent_of(agent)?;
             super::submit(wiring, Command::RestartEvidence { agent, why: why.clone() }).await?;
+            if *json {
+                return super::print_json(&serde_json::json!({ "restarted": agent }));
+            }
             println!("{agent}'s evidence starts again");
             Ok(())
         }

@@ -12,11 +12,18 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum PolicyCommand {
     /// The policy in force, in the form of the file that `set` takes.
-    Show,
+    Show {
+        /// Machine output, which this is anyway.
+        #[arg(long)]
+        json: bool,
+    },
     /// Whether a file is a policy that could be set; asks nobody.
     Check {
         /// YAML or JSON.
         file: PathBuf,
+        /// Machine output: the policy as it was understood.
+        #[arg(long)]
+        json: bool,
     },
     /// Puts a file in force at once, also for what was permitted before and is not claimed yet. Start from what `show` prints and leave
     /// its `version` as it is: when somebody else has changed the policy meanwhile, nothing is overwritten.
@@ -35,9 +42,12 @@ pub enum PolicyCommand {
 /// When the file is no policy, or the coordinator is away or refuses.
 pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &PolicyCommand) -> anyhow::Result<()> {
     match command {
-        PolicyCommand::Show => super::print_json(&super::as_person(&wiring()?)?.policy().await?),
-        PolicyCommand::Check { file } => {
+        PolicyCommand::Show { .. } => super::print_json(&super::as_person(&wiring()?)?.policy().await?),
+        PolicyCommand::Check { file, json } => {
             let policy = read(file)?;
+            if *json {
+                return super::print_json(&policy);
+            }
             println!("{}: a policy with {} caps, made from version {}", file.display(), policy.caps.len(), policy.version);
             Ok(())
         }

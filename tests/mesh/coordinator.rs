@@ -165,13 +165,13 @@ fn a_group_is_changed_governed_backed_up_lost_and_restored_from_the_command_line
     let file = nodes.path("policy.json");
     std::fs::write(&file, policy.to_string()).unwrap();
     let file = file.to_str().unwrap();
-    says(&config, &["policy", "check", file]);
+    assert_eq!(json(&config, &["policy", "check", file, "--json"])["caps"][0]["at_most"], "observe");
     let set = json(&config, &["policy", "set", file, "--json"]);
     assert_eq!((set["version"].as_u64(), set["caps"][0]["namespace"].as_str()), (Some(1), Some("pay")));
     assert!(refused(&config, &["policy", "set", file]).contains("look again"));
 
     // Evidence and clusters.
-    says(&config, &["phase", "restart", "sre", "--why", "another model"]);
+    assert_eq!(json(&config, &["phase", "restart", "sre", "--why", "another model", "--json"])["restarted"], "sre");
     assert!(refused(&config, &["cluster", "retire", "west", "--why", "sold"]).contains("not known"));
 
     // A node is added with a certificate of the same CA, and takes another's place.
@@ -209,7 +209,8 @@ fn a_group_is_changed_governed_backed_up_lost_and_restored_from_the_command_line
 
     // Restored as one node with an id of its own.
     let restored = nodes.config(&[5]);
-    assert!(refused(&later, &["restore", backup, "--id", "1"]).contains("never used"));
+    let fresh = nodes.path("fresh");
+    assert!(refused(&later, &["restore", backup, "--id", "1", "--data-dir", fresh.to_str().unwrap()]).contains("never used"));
     let issued = picket().args(["pki", "issue"]).arg(&pki).arg("node:5").output().unwrap();
     assert!(issued.status.success(), "{}", error(&issued));
     let key_before = std::fs::read_to_string(pki.join("permit-verify.pub")).unwrap();
