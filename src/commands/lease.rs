@@ -1,5 +1,6 @@
-//! `picket lease ls | show`.
+//! `picket lease ls | show`, and what `lease_hold` adds.
 
+use super::lease_hold::{self, HoldCommand};
 use super::table;
 use crate::wiring::Wiring;
 use picket_core::coordination::LeaseView;
@@ -22,6 +23,8 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    #[command(flatten)]
+    Hold(HoldCommand),
 }
 
 /// Runs it.
@@ -29,14 +32,13 @@ pub enum LeaseCommand {
 /// # Errors
 /// When the coordinator is away.
 pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
-    let status = super::as_person(wiring)?.status().await?;
-    let (json, leases): (_, Vec<LeaseView>) = match command {
-        LeaseCommand::Ls { json } => (json, status.leases),
-        LeaseCommand::Show { namespace, json } => {
-            let ending = format!("/{namespace}");
-            (json, status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect())
-        }
+    let (json, ending) = match command {
+        LeaseCommand::Hold(command) => return lease_hold::run(wiring, command).await,
+        LeaseCommand::Ls { json } => (json, String::new()),
+        LeaseCommand::Show { namespace, json } => (json, format!("/{namespace}")),
     };
+    let status = super::as_person(wiring)?.status().await?;
+    let leases: Vec<LeaseView> = status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
     if *json {
         return super::print_json(&leases);
     }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use picket_core::coordination::{Answer, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{EntryId, Principal};
 use picket_core::permit::Permit;
+use picket_core::policy::Policy;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(super) fn routes() -> Router<Arc<Node>> {
     Router::new()
         .route("/v1/submit", post(submit))
         .route("/v1/status", get(status))
+        .route("/v1/policy", get(policy))
         .route("/v1/entries", get(entries))
         .route("/v1/watch", get(watch))
         .route("/v1/permits/{entry}", get(permit))
@@ -41,6 +43,12 @@ async fn status(State(node): State<Arc<Node>>, Caller(_): Caller) -> Result<Json
     let mut status = node.machine.read(|state| state.status());
     status.leader = node.raft.current_leader().await;
     Ok(Json(status))
+}
+
+async fn policy(State(node): State<Arc<Node>>, Caller(_): Caller) -> Result<Json<Policy>, Problem> {
+    let _place = node.calls.try_acquire().map_err(|_| Problem::full("policy"))?;
+    reads::linearize(&node, "policy").await?;
+    Ok(Json(node.machine.read(|state| state.policy())))
 }
 
 #[derive(Deserialize)]

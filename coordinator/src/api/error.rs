@@ -35,6 +35,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, what, why)
     }
 
+    /// It was understood, and is not done.
+    pub fn refused(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, what, why)
+    }
+
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, what, "it does not exist")

@@ -22,7 +22,7 @@ fn service(n: usize) -> ServiceId {
     ServiceId::new("east", "shop", &format!("s{n}"))
 }
 
-async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
+pub async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
     match client.submit(request.into(), Command::Register).await.unwrap() {
         Answer::Epoch { epoch } => epoch,
         other => panic!("{other:?}"),
@@ -30,7 +30,7 @@ async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
 }
 
 /// Forty services of four pods, read now by a registered observer; the SRE agent may act.
-async fn ready_to_act(group: &Group) -> Timestamp {
+pub async fn ready_to_act(group: &Group) -> Timestamp {
     let observer = group.client(&Principal::Observer("east".into()), &[1, 2, 3]);
     let observer_epoch = epoch(&observer, "observer").await;
     let promote = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, stop_epoch: 0, why: "test".into() };
@@ -45,7 +45,7 @@ async fn ready_to_act(group: &Group) -> Timestamp {
     now
 }
 
-async fn propose(group: &Group, now: Timestamp) -> Decision {
+pub async fn propose(group: &Group, now: Timestamp) -> Decision {
     let container = "s1".to_owned();
     let action = Action { service: service(1), remediation: Remediation::SetMemoryLimit { container, limit_bytes: 1 << 30 } };
     let proposal = Proposal {

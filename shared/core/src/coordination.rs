@@ -7,6 +7,7 @@ use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
 use crate::invariants::Invariant;
 use crate::ledger::EntryState;
 use crate::limits::Violation;
+use crate::membership::MemberChange;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
 use crate::phase::{GateReading, Phase, PhaseState};
@@ -254,6 +255,11 @@ pub enum Command {
         cluster: ClusterName,
         /// Why, on record.
         why: String,
+    },
+    /// Human: the coordinator's own nodes are to change. The leader puts it on record, and carries it out when the answer is Done.
+    ChangeMembers {
+        /// How.
+        change: MemberChange,
     },
     /// Node: time has passed. Drives every expiry; proposed by the leader only.
     Tick,
