@@ -3,6 +3,7 @@
 pub mod client_routes;
 pub mod error;
 pub mod listen;
+mod openapi;
 pub mod peer_calls;
 pub mod raft_routes;
 pub mod reads;

@@ -16,11 +16,12 @@ use crate::restore::{JournaledAct, RestoreView};
 use crate::scope::{FencingToken, Scope};
 use crate::severity::Severity;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A command with the key under which it is answered once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// A retry carries the same and gets the first answer.
     pub request_id: RequestId,
@@ -29,7 +30,7 @@ pub struct Request {
 }
 
 /// How a person resolves what cannot be known.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// It took effect and is fine.
@@ -41,7 +42,7 @@ pub enum Resolution {
 }
 
 /// What a lease of other automation is for. It sets who goes before whom, and who may be preempted by whom.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeasePriority {
     /// As the SecOps agent's acts.
@@ -54,7 +55,7 @@ pub enum LeasePriority {
 }
 
 /// Everything that can be asked. The comment says who may.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     /// Agent: may I?
@@ -245,7 +246,7 @@ pub enum Command {
 }
 
 /// What the coordinator answers to a proposal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Decision {
     /// No, and why.
@@ -284,7 +285,7 @@ impl Decision {
 }
 
 /// The coordinator's answer to a command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// To Propose and Refresh.
@@ -331,7 +332,7 @@ pub enum Answer {
 }
 
 /// One entry of the ledger, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerEntry {
     /// Its id.
     pub id: EntryId,
@@ -374,7 +375,7 @@ pub struct LedgerEntry {
 }
 
 /// A change of the ledger.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerChange {
     /// Rises by one with every change, without gaps.
     pub revision: u64,
@@ -385,7 +386,7 @@ pub struct LedgerChange {
 }
 
 /// An answer to a watch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchPage {
     /// Changes after the revision asked for, in order, gapless.
     pub changes: Vec<LedgerChange>,
@@ -396,7 +397,7 @@ pub struct WatchPage {
 }
 
 /// A lease, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseView {
     /// What it covers.
     pub scope: Scope,
@@ -414,7 +415,7 @@ pub struct LeaseView {
 }
 
 /// Whether everything is stopped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopView {
     /// The latch.
     pub set: bool,
@@ -442,7 +443,7 @@ pub struct StopView {
 }
 
 /// One agent's phase, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseView {
     /// Phase and counts.
     pub state: PhaseState,
@@ -451,7 +452,7 @@ pub struct PhaseView {
 }
 
 /// The coordinator at a glance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoordinatorStatus {
     /// The replicated clock: what makers of facts and evidence echo.
     pub now: Timestamp,

@@ -5,10 +5,11 @@ use crate::ids::{ClusterName, EntryId};
 use crate::outcome::Report;
 use crate::scope::FencingToken;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One claim, as the actuator's journal knows it. The restored ledger may be older than the claim, or know it as open.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournaledAct {
     /// The entry, as the lost life of the coordinator named it.
     pub entry: EntryId,
@@ -22,7 +23,7 @@ pub struct JournaledAct {
 }
 
 /// What a restored coordinator still waits for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RestoreView {
     /// Who restored it.
     pub by: String,
