@@ -2,6 +2,11 @@
 
 mod client;
 mod errors;
+pub mod guard;
 mod identity;
+mod once;
+mod watch;
 
 pub use client::{ClientConfig, CoordinatorClient};
+pub use guard::{LeaseGuard, LeaseOptions, Loss};
+pub use watch::{LedgerWatch, WatchEvent};

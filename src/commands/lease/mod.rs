@@ -1,6 +1,8 @@
-//! `picket lease ls | show`.
+//! `picket lease ls | show | watch`.
 
-use super::table;
+mod watch;
+
+use crate::commands::table;
 use crate::wiring::Wiring;
 use picket_core::coordination::LeaseView;
 use picket_core::ports::Coordinator as _;
@@ -22,6 +24,12 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What is held, then every change: two looks a second, so what comes and goes in between is not seen.
+    Watch {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs it.
@@ -29,8 +37,10 @@ pub enum LeaseCommand {
 /// # Errors
 /// When the coordinator is away.
 pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
-    let status = super::as_person(wiring)?.status().await?;
+    let coordinator = super::as_person(wiring)?;
+    let status = coordinator.status().await?;
     let (json, leases): (_, Vec<LeaseView>) = match command {
+        LeaseCommand::Watch { json } => return watch::run(&coordinator, *json).await,
         LeaseCommand::Ls { json } => (json, status.leases),
         LeaseCommand::Show { namespace, json } => {
             let ending = format!("/{namespace}");
