@@ -6,6 +6,7 @@ pub mod config;
 pub mod incident;
 pub mod kb;
 pub mod lease;
+pub mod openapi;
 pub mod phase;
 pub mod pki;
 pub mod replay;
@@ -20,10 +21,14 @@ use picket_core::ports::Coordinator as _;
 /// Environment variable that names the person at the keyboard.
 const PERSON_VARIABLE: &str = "PICKET_AS";
 
-/// The coordinator, in the name of the person at the keyboard (`PICKET_AS`, else the demo's operator).
+/// The person at the keyboard: `PICKET_AS`, else the demo's operator.
+pub(crate) fn person() -> Principal {
+    Principal::Human(std::env::var(PERSON_VARIABLE).unwrap_or_else(|_| crate::demo::OPERATOR.to_owned()))
+}
+
+/// The coordinator, in that person's name.
 fn as_person(wiring: &Wiring) -> anyhow::Result<CoordinatorClient> {
-    let name = std::env::var(PERSON_VARIABLE).unwrap_or_else(|_| crate::demo::OPERATOR.to_owned());
-    wiring.coordinator(&Principal::Human(name))
+    wiring.coordinator(&person())
 }
 
 /// Submits a person's command; a refusal is an error with its reasons.
@@ -38,7 +43,7 @@ async fn submit(wiring: &Wiring, command: Command) -> anyhow::Result<Answer> {
     }
 }
 
-fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
