@@ -1,6 +1,6 @@
 //! `picket lease acquire | queue | renew | release`: other automation takes part in the coordinator's leases.
 
-use super::{as_person, request_id};
+use crate::commands::{as_person, request_id};
 use crate::wiring::Wiring;
 use anyhow::bail;
 use picket_core::config::Span;
