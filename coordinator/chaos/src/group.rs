@@ -17,6 +17,7 @@ const PORT: u16 = 7_501;
 
 /// Three node processes and what belongs to them. Dropping it ends them.
 pub struct Group {
+    program: PathBuf,
     dir: tempfile::TempDir,
     addresses: BTreeMap<u64, String>,
     processes: BTreeMap<u64, Child>,
@@ -26,11 +27,11 @@ pub struct Group {
 }
 
 impl Group {
-    /// Certificates for the nodes and for `callers`, and the processes.
+    /// Certificates for the nodes and for `callers`, and the processes: `program node …`.
     ///
     /// # Errors
     /// When something cannot be started.
-    pub fn start(callers: &[Principal], namespaces: Option<Namespaces>) -> io::Result<Self> {
+    pub fn start(program: &Path, callers: &[Principal], namespaces: Option<Namespaces>) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
         let addresses: BTreeMap<u64, String> = match namespaces {
             Some(_) => (1..=NODES).map(|id| (id, format!("{}:{PORT}", namespaces::address(id)))).collect(),
@@ -39,7 +40,8 @@ impl Group {
         let principals: Vec<_> = (1..=NODES).map(Principal::Node).chain(callers.iter().cloned()).collect();
         let hosts: Vec<_> = (1..=NODES).map(namespaces::address).collect();
         pki::init_demo(&dir.path().join("pki"), &principals, &hosts).map_err(io::Error::other)?;
-        let mut group = Self { dir, addresses, processes: BTreeMap::new(), namespaces, ended_alone: Vec::new() };
+        let mut group =
+            Self { program: program.to_owned(), dir, addresses, processes: BTreeMap::new(), namespaces, ended_alone: Vec::new() };
         for id in group.ids() {
             group.start_node(id)?;
         }
@@ -50,6 +52,24 @@ impl Group {
     #[must_use]
     pub fn ids(&self) -> Vec<u64> {
         self.addresses.keys().copied().collect()
+    }
+
+    /// Where a node listens.
+    #[must_use]
+    pub fn address(&self, id: u64) -> &str {
+        &self.addresses[&id]
+    }
+
+    /// The folder of the certificates.
+    #[must_use]
+    pub fn pki(&self) -> PathBuf {
+        self.dir.path().join("pki")
+    }
+
+    /// A node's process.
+    #[must_use]
+    pub fn process(&self, id: u64) -> Option<u32> {
+        self.processes.get(&id).map(Child::id)
     }
 
     fn log_path(&self, id: u64) -> PathBuf {
@@ -65,21 +85,20 @@ impl Group {
             let Some(status) = child.try_wait()? else { return Ok(()) };
             self.ended_alone.push(format!("node {id} ended by itself: {status}"));
         }
-        let own = std::env::current_exe()?;
         let mut command = match &self.namespaces {
             Some(namespaces) => {
                 let mut command = Command::new("ip");
-                command.args(["netns", "exec", &namespaces.name(id)]).arg(own);
+                command.args(["netns", "exec", &namespaces.name(id)]).arg(&self.program);
                 command
             }
-            None => Command::new(own),
+            None => Command::new(&self.program),
         };
         let log: File = OpenOptions::new().create(true).append(true).open(self.log_path(id))?;
         command.args(["node", "--id", &id.to_string(), "--listen", &self.addresses[&id]]);
         for (peer, address) in &self.addresses {
             command.arg("--peer").arg(format!("{peer}={address}"));
         }
-        command.arg("--data").arg(self.dir.path().join(format!("node-{id}"))).arg("--pki").arg(self.dir.path().join("pki"));
+        command.arg("--data").arg(self.dir.path().join(format!("node-{id}"))).arg("--pki").arg(self.pki());
         let child = command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).spawn()?;
         self.processes.insert(id, child);
         Ok(())
@@ -158,7 +177,7 @@ impl Group {
     /// # Errors
     /// When its certificate cannot be used.
     pub fn client(&self, principal: &Principal, nodes: &[u64], request_timeout_ms: u64) -> io::Result<CoordinatorClient> {
-        let pki = self.dir.path().join("pki");
+        let pki = self.pki();
         let read = |name: String| fs::read_to_string(pki.join(name));
         let stem = principal.file_stem();
         CoordinatorClient::connect(ClientConfig {
@@ -169,6 +188,17 @@ impl Group {
             request_timeout_ms,
         })
         .map_err(io::Error::other)
+    }
+
+    /// Panics of the nodes: one in a task does not end its process.
+    #[must_use]
+    pub fn panics(&self) -> Vec<String> {
+        let of = |id: u64| {
+            let text = fs::read_to_string(self.log_path(id)).unwrap_or_default();
+            let heard: Vec<_> = text.lines().filter(|line| line.contains("panicked at")).map(|line| format!("node {id}: {line}")).collect();
+            heard
+        };
+        self.ids().into_iter().flat_map(of).collect()
     }
 
     /// The end of what the nodes printed.

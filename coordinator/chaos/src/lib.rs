@@ -4,6 +4,7 @@
 //! dead peer. The verdict uses nothing of the coordinator's own: answers, registers, and a search for a sequential order of them.
 
 pub mod clock;
+pub mod fuzz;
 pub mod group;
 pub mod history;
 pub mod linearize;

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Undone later.
 #[derive(Debug)]
 enum Remedy {
-    Start(u64),
+    Start,
     GoOn(u64),
     Mend(Vec<(u64, u64)>),
 }
@@ -45,11 +45,11 @@ fn apply(group: &mut Group, trouble: &Trouble, node: u64) -> io::Result<Remedy> 
     let wires: Vec<(u64, u64)> = match trouble.fault {
         Fault::KillNine => {
             group.kill_nine(node)?;
-            return Ok(Remedy::Start(node));
+            return Ok(Remedy::Start);
         }
         Fault::Blackout => {
             group.ids().into_iter().try_for_each(|id| group.kill_nine(id))?;
-            return Ok(Remedy::Start(node));
+            return Ok(Remedy::Start);
         }
         Fault::Pause => {
             group.pause(node);
@@ -68,7 +68,7 @@ fn apply(group: &mut Group, trouble: &Trouble, node: u64) -> io::Result<Remedy> 
 fn undo(group: &mut Group, remedy: &Remedy) -> io::Result<()> {
     match remedy {
         // After a blackout all are missing.
-        Remedy::Start(_) => group.ids().into_iter().try_for_each(|id| group.start_node(id)),
+        Remedy::Start => group.ids().into_iter().try_for_each(|id| group.start_node(id)),
         Remedy::GoOn(node) => {
             group.go_on(*node);
             Ok(())

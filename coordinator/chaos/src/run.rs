@@ -3,11 +3,11 @@
 use crate::clock;
 use crate::group::Group;
 use crate::namespaces::Namespaces;
+use crate::nemesis;
 use crate::register::Register;
 use crate::schedule;
 use crate::verdict::{self, Verdict};
 use crate::writer::{Account, Field, Writer, scope};
-use crate::nemesis;
 use picket_coordinator_client::CoordinatorClient;
 use picket_core::coordination::{Answer, Command};
 use picket_core::ids::Principal;
@@ -39,7 +39,9 @@ pub struct RunOptions {
     pub seconds: u64,
 }
 
-fn operator() -> Principal {
+/// Who looks after the group.
+#[must_use]
+pub fn operator() -> Principal {
     Principal::Human("chaos".into())
 }
 
@@ -54,7 +56,7 @@ fn principal(writer: u32) -> Principal {
 pub async fn run(seed: u64, seconds: u64, namespaces: Option<Namespaces>) -> io::Result<Verdict> {
     let with_wires = namespaces.is_some();
     let callers: Vec<_> = (0..WRITERS).map(principal).chain([operator()]).collect();
-    let mut group = Group::start(&callers, namespaces)?;
+    let mut group = Group::start(&std::env::current_exe()?, &callers, namespaces)?;
     let ids = group.ids();
     let schedule = schedule::draw(seed, seconds, &ids, with_wires);
     println!("seed {seed}: {} faults", schedule.len());
@@ -108,14 +110,21 @@ async fn play(group: &mut Group, seed: u64, seconds: u64, schedule: &[schedule::
     verdict.findings.extend(findings);
     verdict.findings.extend(broken_invariants(group).await);
     verdict.findings.append(&mut group.ended_alone);
+    verdict.findings.extend(group.panics());
     if done.leaders.len() < 2 || verdict.refused == 0 || verdict.unknown == 0 {
-        verdict.findings.push(format!("the run shows nothing: leaders {:?}, {} stale accesses, {} unknown", done.leaders, verdict.refused, verdict.unknown));
+        verdict.findings.push(format!(
+            "the run shows nothing: leaders {:?}, {} stale accesses, {} unknown",
+            done.leaders, verdict.refused, verdict.unknown
+        ));
     }
     Ok(verdict)
 }
 
-/// Returns when each node by itself has answered a new command and a read.
-async fn wait_until_serving(group: &Group) -> io::Result<Duration> {
+/// Returns when each node by itself has answered a new command and a read; needs the certificate of `operator`.
+///
+/// # Errors
+/// When one does not within the deadline.
+pub async fn wait_until_serving(group: &Group) -> io::Result<Duration> {
     let began_us = clock::now_us();
     for id in group.ids() {
         let client = group.client(&operator(), &[id], HEAL_DEADLINE_S * 1_000)?;

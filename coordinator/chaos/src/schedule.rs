@@ -37,16 +37,8 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::KillNine,
-        Self::Pause,
-        Self::Isolated,
-        Self::Unheard,
-        Self::Deaf,
-        Self::Parted,
-        Self::Unreachable,
-        Self::Blackout,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::KillNine, Self::Pause, Self::Isolated, Self::Unheard, Self::Deaf, Self::Parted, Self::Unreachable, Self::Blackout];
 
     /// Whether it needs wires that can be cut.
     #[must_use]

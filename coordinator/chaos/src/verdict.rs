@@ -55,13 +55,19 @@ pub fn of(accounts: &[Account], registers: &[Contents]) -> Verdict {
     }
     for (scope, operations) in by_scope {
         verdict.answered += operations.iter().filter(|o| o.is_known()).count() as u64;
-        verdict.findings.extend(tokens(scope, &operations));
+        let granted = granted(&operations);
+        verdict.granted += granted.len() as u64;
+        verdict.findings.extend(tokens(scope, &granted));
         match linearize::search(operations) {
             Found::Order { steps } => verdict.steps += steps,
             Found::None { placed, lock, stuck } => {
-                verdict.findings.push(format!("scope {scope}: no order explains the answers; after {placed} calls, with {lock:?}, none of these can come: {stuck:?}"));
+                verdict.findings.push(format!(
+                    "scope {scope}: no order explains the answers; after {placed} calls, with {lock:?}, none of these can come: {stuck:?}"
+                ));
             }
-            Found::GaveUp => verdict.findings.push(format!("scope {scope}: no order was found in {} steps, nor that there is none", linearize::STEPS_MAX)),
+            Found::GaveUp => verdict
+                .findings
+                .push(format!("scope {scope}: no order was found in {} steps, nor that there is none", linearize::STEPS_MAX)),
         }
     }
     for (scope, contents) in registers.iter().enumerate() {
@@ -69,20 +75,19 @@ pub fn of(accounts: &[Account], registers: &[Contents]) -> Verdict {
         verdict.refused += contents.refused.len() as u64;
         verdict.findings.extend(register(scope, contents, accounts));
     }
-    verdict.granted = accounts.iter().flat_map(|a| &a.acknowledged).filter(|a| matches!(a.command, picket_core::coordination::Command::AcquireLease { .. } | picket_core::coordination::Command::QueueLease { .. })).filter(|a| matches!(a.answer, picket_core::coordination::Answer::Leased { .. })).count() as u64;
     verdict
 }
 
-/// I2: one granted after another was known has a higher token; no two have the same.
-fn tokens(scope: usize, operations: &[Operation]) -> Vec<String> {
-    let mut granted: Vec<(u64, &Operation)> = operations
-        .iter()
-        .filter_map(|o| match (o.asked, o.heard) {
-            (Asked::Take, Heard::Leased(token)) => Some((token, o)),
-            _ => None,
-        })
-        .collect();
+/// Leases by their tokens.
+fn granted(operations: &[Operation]) -> Vec<(u64, &Operation)> {
+    let takes = operations.iter().filter(|o| o.asked == Asked::Take);
+    let mut granted: Vec<_> = takes.filter_map(|o| if let Heard::Leased(token) = o.heard { Some((token, o)) } else { None }).collect();
     granted.sort_by_key(|(token, _)| *token);
+    granted
+}
+
+/// I2: one granted after another was known has a higher token; no two have the same.
+fn tokens(scope: usize, granted: &[(u64, &Operation)]) -> Vec<String> {
     let mut found = Vec::new();
     // In the order of the tokens, none may have ended before one of a lower token began.
     let mut began_us_max = 0;

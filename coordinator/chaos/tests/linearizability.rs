@@ -43,15 +43,16 @@ fn what_may_have_gone_so_is_in_order() {
         ("refused while another has it", vec![take(1, 0, 10), refused(5, 8), look(Some(1), 20, 30), refused(40, 50)]),
         ("at the same time, whichever came first", vec![take(1, 0, 100), release(1, 110, 200), take(2, 0, 300), look(None, 105, 290)]),
         ("it ended by itself", vec![take(1, 0, 10), take(2, 990, 1_001), call(Asked::Renew(1), Heard::Refused, 1_002, 1_003, 0)]),
-        ("a renewal held it longer", vec![
-            take(1, 0, 10),
-            call(Asked::Renew(1), Heard::Leased(1), 900, 910, 1_900),
-            refused(1_500, 1_510),
-            take(2, 1_890, 1_901),
-        ]),
+        (
+            "a renewal held it longer",
+            vec![take(1, 0, 10), call(Asked::Renew(1), Heard::Leased(1), 900, 910, 1_900), refused(1_500, 1_510), take(2, 1_890, 1_901)],
+        ),
         ("a take without an answer explains the refusal", vec![unknown(Asked::Take, 0, 1_000), refused(50, 60), take(7, 990, 1_010)]),
         ("it explains what was seen", vec![unknown(Asked::Take, 0, 1_000), look(Some(3), 50, 60), look(None, 1_000, 1_010)]),
-        ("a release without an answer came late", vec![take(1, 0, 10), unknown(Asked::Release(1), 20, 0), look(Some(1), 100, 110), take(2, 200, 210)]),
+        (
+            "a release without an answer came late",
+            vec![take(1, 0, 10), unknown(Asked::Release(1), 20, 0), look(Some(1), 100, 110), take(2, 200, 210)],
+        ),
         ("it never came", vec![take(1, 0, 10), unknown(Asked::Release(1), 20, 0), look(Some(1), 100, 110), look(Some(1), 900, 910)]),
     ] {
         assert!(is_in_order(&history), "{why}: {:?}", search(history.clone()));
@@ -74,12 +75,10 @@ fn planted_bad_histories_are_found() {
         ("refused though nobody ever had it", vec![call(Asked::Take, Heard::Refused, 0, 10, 0)]),
         ("refused though it was given back", vec![take(1, 0, 10), release(1, 20, 30), call(Asked::Take, Heard::Refused, 40, 50, 0)]),
         ("an unknown call came before it was made", vec![look(Some(3), 0, 10), call(Asked::Take, Heard::Unknown, 20, 0, 1_000)]),
-        ("renewed after another had it", vec![
-            take(1, 0, 10),
-            release(1, 20, 30),
-            take(2, 40, 50),
-            call(Asked::Renew(1), Heard::Leased(1), 60, 70, 1_000),
-        ]),
+        (
+            "renewed after another had it",
+            vec![take(1, 0, 10), release(1, 20, 30), take(2, 40, 50), call(Asked::Renew(1), Heard::Leased(1), 60, 70, 1_000)],
+        ),
     ] {
         assert!(!is_in_order(&history), "not found: {why}");
     }
