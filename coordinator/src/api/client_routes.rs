@@ -35,7 +35,11 @@ fn described() -> Vec<Described> {
             get(status),
             Operation::get::<CoordinatorStatus>("The coordinator at a glance; linearizable.").problems(&[429, 503]),
         ),
-        route("/v1/policy", get(policy), Operation::get::<Policy>("Limits, approvals and caps that are in force; linearizable.").problems(&[429, 503])),
+        route(
+            "/v1/policy",
+            get(policy),
+            Operation::get::<Policy>("Limits, approvals and caps that are in force; linearizable.").problems(&[429, 503]),
+        ),
         route(
             "/v1/entries",
             get(entries),

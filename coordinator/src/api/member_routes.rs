@@ -1,8 +1,8 @@
 //! Who the nodes are, and how people change that.
 
 use super::error::Problem;
-use super::peer_calls::PeerCalls as _;
 use super::openapi::{Described, Operation};
+use super::peer_calls::PeerCalls as _;
 use super::{Caller, Node, READ_TIMEOUT};
 use crate::membership;
 use axum::Json;
