@@ -5,6 +5,7 @@ use picket_core::coordination::Command;
 use picket_core::facts::ClusterFacts;
 use picket_core::ids::RequestId;
 use picket_core::limits::{LimitRule, Violation};
+use picket_core::membership::MemberChange;
 use picket_core::outcome::{Receipt, Report};
 use picket_core::proposal::{Proposal, Work};
 use serde::Serialize;
@@ -77,6 +78,7 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
                 act.report.as_ref().map_or(Ok(()), check_report)
             })
         }
+        Command::ChangeMembers { change: MemberChange::Add { address, .. } } => id("the address", address),
         Command::AcquireLease { scopes, .. } | Command::QueueLease { scopes, .. } => {
             for scope in scopes {
                 short("a scope", &scope.to_string(), ID_BYTES_MAX)?;

@@ -10,6 +10,7 @@ mod happy;
 mod leaders;
 mod leases;
 mod lines;
+mod members;
 mod phases;
 mod policies;
 mod protocol;

@@ -1,9 +1,10 @@
 //! The action ledger's transition table: PROTOCOL.md, "Ledger". No other transition exists (I6).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where an entry stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryState {
     /// A limit is broken. Terminal.

@@ -6,10 +6,11 @@ use crate::outcome::Report;
 use crate::proposal::{Proposal, Work};
 use crate::scope::FencingToken;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One claim, as the actuator's journal knows it. The restored ledger may be older than the claim, or know it as open.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournaledAct {
     /// As it was sent to the lost life of the coordinator.
     pub claim: ClaimRequest,
@@ -27,7 +28,7 @@ pub struct JournaledAct {
 }
 
 /// What a restored coordinator still waits for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RestoreView {
     /// Who restored it.
     pub by: String,

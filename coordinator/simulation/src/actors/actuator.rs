@@ -4,6 +4,7 @@ use super::fleet::{self, Refusal};
 use crate::client::Client;
 use crate::executor::{self, WORLD};
 use crate::finding::Kind;
+use crate::happened::Happening;
 use crate::world::World;
 use picket_core::action::Digest;
 use picket_core::claim::{ClaimRequest, ClaimedAction};
@@ -54,6 +55,7 @@ pub async fn act(mut client: Client) {
         }
         if !old.is_empty() && client.rng.random_bool(0.1) {
             let permit = old[client.rng.random_range(0..old.len())].clone();
+            client.world().history().happened(Happening::OldPermitUsed);
             carry_out(&mut client, &permit, epoch, &mut journal).await;
         }
         if old.len() > 30 {

@@ -131,7 +131,7 @@ impl<'a> Promises<'a> {
     pub fn after(&mut self, index: u64, state: &State, said: &Attributed, before: Before, response: &Response, found: &mut Vec<Finding>) {
         let mut broken: Vec<(Invariant, String)> = Vec::new();
         match (&said.request.command, &response.answer) {
-            (Command::AcquireLease { .. }, Reply::Leased { tokens, expires_at, .. }) => {
+            (Command::AcquireLease { .. } | Command::QueueLease { .. }, Reply::Leased { tokens, expires_at, .. }) => {
                 self.leased(state, said, tokens, *expires_at, &mut broken);
             }
             (Command::RenewLease { scope, token, .. }, Reply::Leased { expires_at, .. }) if self.tokens.get(scope) == Some(token) => {

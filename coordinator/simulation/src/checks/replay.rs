@@ -28,6 +28,9 @@ pub fn check(history: &History, options: &Options, landed: &[Landed]) -> Vec<Fin
             found.push(Finding::new(Kind::Replicas, format!("nobody has applied entry {expected}, and somebody entry {index}")));
             return found;
         }
+        if let Some(members) = &applied.members {
+            state.set_members(members.clone());
+        }
         if let Some((said, at)) = &applied.said {
             let before = promises.before(&state, said);
             let revision = state.revision();
