@@ -32,6 +32,7 @@ pub enum Act {
     Stop { keep_undos: bool },
     Alarm { entry: u8, keep_undos: bool },
     Panic { entry: u8 },
+    Regret { entry: u8 },
     Fence,
     Resume { late: bool },
     Phase { agent: u8, phase: u8, late: bool },
@@ -79,6 +80,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
         3 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
         1 => entry.prop_map(|entry| Act::Panic { entry }),
+        2 => entry.prop_map(|entry| Act::Regret { entry }),
         1 => Just(Act::Fence),
         1 => late().prop_map(|late| Act::Resume { late }),
         3 => (0u8..3, 0u8..3, late()).prop_map(|(agent, phase, late)| Act::Phase { agent, phase, late }),
@@ -279,9 +281,13 @@ impl Watched {
     /// I4: an undo that asks for its budget anew does so on facts from after the last release.
     fn undos_ask_fresh(&mut self, before: &BTreeMap<EntryId, LedgerEntry>) {
         for (id, was) in before {
-            let is = self.w.state.entry(id);
-            let asks = is.is_some_and(|e| e.state == EntryState::Undoing) && !was.holds_budget();
-            assert!(!asks || self.released_at.is_none_or(|at| self.w.facts.echo > at), "{id} asks anew on facts from before a release");
+            let Some(is) = self.w.state.entry(id).filter(|e| e.state == EntryState::Undoing && was.state != EntryState::Undoing) else {
+                continue;
+            };
+            // Where it was Inconclusive it had let its reservation go, then if not before.
+            let let_go = is.history.iter().rev().nth(1).filter(|(_, state)| *state == EntryState::Inconclusive && is.cost_pods > 0);
+            let released = let_go.map(|(at, _)| self.released_at.map_or(*at, |before| before.max(*at)));
+            assert!(released.is_none_or(|at| self.w.facts.echo > at), "{id} asks anew on facts from before a release");
         }
         let released = before.values().any(|was| {
             let disrupted = was.holds_budget() && was.claim.is_some() && was.cost_pods > 0;
@@ -432,6 +438,12 @@ impl Watched {
                 self.stop(true);
                 let id = self.pick_at(*entry, EntryState::Observing);
                 self.w.grade(&id, regressed());
+            }
+            // Nobody can grade an act, and a person takes it back before anybody has looked at the cluster again.
+            Act::Regret { entry } => {
+                let id = self.pick_at(*entry, EntryState::Observing);
+                self.w.grade(&id, Outcome::Inconclusive { why: String::new() });
+                self.w.undo(&id);
             }
             Act::Fence => self.raise_fence(),
             Act::Resume { late } => {
