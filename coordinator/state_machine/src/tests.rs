@@ -11,6 +11,7 @@ mod leaders;
 mod leases;
 mod lines;
 mod members;
+mod moves;
 mod phases;
 mod policies;
 mod protocol;

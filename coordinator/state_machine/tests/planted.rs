@@ -8,11 +8,14 @@ use std::sync::{Mutex, MutexGuard};
 
 #[path = "../src/tests/acts.rs"]
 mod acts;
+#[path = "../src/tests/moves.rs"]
+mod moves;
 #[path = "../src/tests/world.rs"]
 #[allow(dead_code, reason = "the crate's own tests use more of it")]
 mod world;
 
-use acts::{Act, Watched, act, with_moments};
+use acts::Watched;
+use moves::{Act, act, with_moments};
 use picket_core::coordination::{Attributed, Command, Proposer, Request, Resolution};
 use picket_core::ids::Principal;
 use picket_core::phase::Phase;

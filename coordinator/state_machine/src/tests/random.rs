@@ -1,6 +1,7 @@
 //! Any sequence of commands by anybody: nothing panics, no invariant breaks, no promise is broken, and every node reaches the same state.
 
-use super::acts::{Act, Watched, act, with_moments};
+use super::acts::Watched;
+use super::moves::{Act, act, with_moments};
 use super::world::*;
 use crate::{Reply, State, apply};
 use picket_core::coordination::{Attributed, Command, LeasePriority, Request};
