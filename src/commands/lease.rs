@@ -23,6 +23,7 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Leases for other automation.
     #[command(flatten)]
     Hold(HoldCommand),
 }
