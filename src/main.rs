@@ -2,10 +2,10 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use picket::commands::{act, audit, backup, cluster, config, incident, kb, lease, member, phase, pki, policy, replay};
+use picket::commands::{act, audit, backup, cluster, config, incident, kb, lease, member, openapi, phase, pki, policy, replay};
 use picket::roles::simulator::SimulatorOptions;
 use picket::wiring::Wiring;
-use picket::{demo, eval, metrics_endpoint, roles, sim};
+use picket::{bench, demo, eval, metrics_endpoint, roles, sim};
 use picket_core::ids::AgentKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -83,6 +83,8 @@ enum Command {
     /// Who holds which scope.
     #[command(subcommand)]
     Lease(lease::LeaseCommand),
+    /// The coordinator's HTTP API as OpenAPI 3.1.
+    Openapi,
     /// What was found.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
@@ -114,6 +116,9 @@ enum Command {
     /// Measures.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Measures speed.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Proves the safety core in a deterministic simulation.
     #[command(subcommand)]
     Sim(sim::SimCommand),
@@ -167,6 +172,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => return config::run(&command),
         Command::Phase(command) => phase::run(&wiring()?, &command).await?,
         Command::Lease(command) => lease::run(&wiring()?, &command).await?,
+        Command::Openapi => openapi::run()?,
         Command::Incident(command) => incident::run(&wiring()?, &command).await?,
         Command::Act(command) => act::run(&wiring()?, &command).await?,
         Command::Pki(command) => pki::run(&command)?,
@@ -179,6 +185,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Kb(command) => kb::run(&command)?,
         Command::Replay(options) => replay::run(&options).await?,
         Command::Eval(command) => eval::run(&command).await?,
+        Command::Bench(command) => bench::run(&wiring()?, &command).await?,
         Command::Sim(command) => return tokio::task::block_in_place(|| sim::run(&command)),
     }
     Ok(ExitCode::SUCCESS)

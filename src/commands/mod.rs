@@ -8,8 +8,8 @@ pub mod config;
 pub mod incident;
 pub mod kb;
 pub mod lease;
-pub mod lease_hold;
 pub mod member;
+pub mod openapi;
 pub mod phase;
 pub mod pki;
 pub mod policy;
@@ -53,7 +53,7 @@ fn refusal(violations: &[Violation]) -> anyhow::Error {
     anyhow::anyhow!("refused: {}", reasons.join("; "))
 }
 
-fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

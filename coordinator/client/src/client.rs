@@ -2,6 +2,7 @@
 
 use crate::errors::Attempt;
 use crate::identity;
+use crate::once::OnceIds;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{EntryId, Principal, RequestId};
 use picket_core::membership::MemberRequest;
@@ -46,6 +47,13 @@ pub struct CoordinatorClient {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for CoordinatorClient {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoordinatorClient").field("endpoints", &self.inner.endpoints).finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     http: reqwest::Client,
     endpoints: Vec<String>,
@@ -53,6 +61,7 @@ struct Inner {
     preferred: AtomicUsize,
     timeout: Duration,
     jitter: Mutex<rand::rngs::SmallRng>,
+    once: OnceIds,
 }
 
 /// One call, in all its attempts.
@@ -96,11 +105,15 @@ impl CoordinatorClient {
             .map_err(|e| refused(e.to_string()))?;
         let endpoints =
             config.endpoints.iter().map(|e| format!("https://{}", e.trim_start_matches("https://").trim_end_matches('/'))).collect();
-        let mut seed = [0; 8];
-        rustls::crypto::ring::default_provider().secure_random.fill(&mut seed).map_err(|_| refused("no randomness".to_owned()))?;
-        let jitter = rand::rngs::SmallRng::seed_from_u64(u64::from_le_bytes(seed));
+        let random = || {
+            let mut bytes = [0; 8];
+            let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+            filled.map(|()| u64::from_le_bytes(bytes)).map_err(|_| refused("no randomness".to_owned()))
+        };
+        let jitter = Mutex::new(rand::rngs::SmallRng::seed_from_u64(random()?));
         let timeout = Duration::from_millis(config.request_timeout_ms.max(1));
-        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter: Mutex::new(jitter) }) })
+        let once = OnceIds::new(format!("once-{:016x}", random()?));
+        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter, once }) })
     }
 
     /// As `principal`, with the files of a folder that `picket`'s PKI made; ten seconds per call.
@@ -132,6 +145,33 @@ impl CoordinatorClient {
         }
         let path = format!("/v1/permits/{entry}");
         self.call(&Call::Read { path: &path, query: &[], server_waits_ms: 0 }).await
+    }
+
+    /// A command that is asked in this call and never again: under an id of its own, retried within the deadline, and forgotten by the
+    /// coordinator soon after its answer has come. After `Timeout` nobody can ask what became of it; a command that must be followed up
+    /// takes [`Coordinator::submit`] and an id that the caller keeps.
+    ///
+    /// # Errors
+    /// As [`Coordinator::submit`].
+    pub async fn submit_once(&self, command: Command) -> PortResult<Answer> {
+        let id = self.draw_id();
+        let answer = self.submit(id.clone(), command).await?;
+        self.is_answered(id);
+        Ok(answer)
+    }
+
+    /// An id that nobody else has.
+    pub(crate) fn draw_id(&self) -> RequestId {
+        self.inner.once.draw()
+    }
+
+    /// Nobody will ask under this id again.
+    pub(crate) fn is_answered(&self, id: RequestId) {
+        if let Some(forget) = self.inner.once.answered(id) {
+            let client = self.clone();
+            // When it fails, the answers are forgotten by their age.
+            let _forgetting = tokio::spawn(async move { client.submit(client.draw_id(), forget).await });
+        }
     }
 
     /// Limits, approvals and caps that are in force.

@@ -3,7 +3,12 @@
 mod backup;
 mod client;
 mod errors;
+pub mod guard;
 mod identity;
 mod membership;
+mod once;
+mod watch;
 
 pub use client::{ClientConfig, CoordinatorClient};
+pub use guard::{LeaseGuard, LeaseOptions, Loss};
+pub use watch::{LedgerWatch, WatchEvent};

@@ -2,6 +2,7 @@
 
 use crate::executor;
 use crate::finding::{Finding, Kind};
+use crate::happened::{Happened, Happening};
 use openraft::EntryPayload;
 use picket_coordinator::raft::machine::addresses_of;
 use picket_coordinator::raft::{Effect, Entry};
@@ -92,8 +93,8 @@ pub struct History {
     pub calls: Vec<Call>,
     /// What is wrong already.
     pub findings: Vec<Finding>,
-    /// Snapshots that were installed from another node.
-    pub installs: u64,
+    /// What went wrong, and how often.
+    pub happened: Happened,
     /// When everything was healed, in virtual milliseconds.
     pub healed_ms: Option<u64>,
     /// Where each node stood in the end: entry and digest of its state.
@@ -105,7 +106,12 @@ pub struct History {
 /// A reply that is not kept for retries: the same request may be answered otherwise later.
 #[must_use]
 pub fn is_provisional(reply: &Reply) -> bool {
-    matches!(reply, Reply::Refused { violations } if violations.iter().any(|v| v.rule == LimitRule::Capacity))
+    match reply {
+        // Whoever waits asks again with the same request.
+        Reply::Waiting { .. } => true,
+        Reply::Refused { violations } => violations.iter().any(|v| matches!(v.rule, LimitRule::Capacity | LimitRule::Deposed)),
+        _ => false,
+    }
 }
 
 impl Call {
@@ -147,6 +153,17 @@ pub fn difference(a: &str, b: &str) -> String {
 }
 
 impl History {
+    /// The newest entry that any node has applied.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.log.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Something went wrong, as it was meant to.
+    pub fn happened(&mut self, happening: Happening) {
+        *self.happened.entry(happening).or_default() += 1;
+    }
+
     /// Notes what is wrong.
     pub fn find(&mut self, kind: Kind, detail: impl Into<String>) {
         let finding = Finding::new(kind, detail);
@@ -191,6 +208,9 @@ impl History {
             if let Some((said, _)) = &said {
                 let key = (said.principal.clone(), said.request.request_id.clone());
                 self.places.entry(key).or_default().push(index);
+            }
+            if self.log.last_key_value().is_some_and(|(_, newest)| newest.term < term) {
+                self.happened(Happening::LeaderChanged);
             }
             self.log.insert(index, Applied { term, said, members, reply });
         }

@@ -1,6 +1,7 @@
 //! Messages that are lost, late, doubled, overtaken, and cut off in one direction only.
 
 use crate::executor::{self, WORLD};
+use crate::happened::Happening;
 use crate::host::{Node, SimConfig};
 use crate::world::World;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
@@ -19,7 +20,7 @@ use picket_core::coordination::Answer;
 use picket_core::membership::MembersView;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,13 +71,16 @@ pub struct Network {
     rng: ChaCha8Rng,
     /// What it does to messages now.
     pub weather: Weather,
+    sent: u64,
+    /// The newest message that has arrived, from and to.
+    arrived: BTreeMap<(Place, Place), u64>,
 }
 
 impl Network {
     /// A calm network.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), weather: Weather::calm() }
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), weather: Weather::calm(), sent: 0, arrived: BTreeMap::new() }
     }
 
     /// Delays in microseconds of each copy that is sent; `None` for one that is lost.
@@ -96,6 +100,17 @@ impl Network {
 
     fn passes(&self, from: Place, to: Place) -> bool {
         !self.weather.cut.contains(&(from, to))
+    }
+
+    /// A message that was the `number`-th to be sent arrives, or does not.
+    fn arrives(&mut self, from: Place, to: Place, number: u64) -> Result<bool, Happening> {
+        if !self.passes(from, to) {
+            return Err(if self.passes(to, from) { Happening::CutOneWay } else { Happening::CutBothWays });
+        }
+        let newest = self.arrived.entry((from, to)).or_default();
+        let overtaken = number < *newest;
+        *newest = number.max(*newest);
+        Ok(overtaken)
     }
 }
 
@@ -136,15 +151,31 @@ where
 {
     let (sender, answer) = oneshot::channel();
     let reply: Reply<A> = Arc::new(Mutex::new(Some(sender)));
-    let fates = world.network().fates();
+    let (fates, number) = {
+        let mut network = world.network();
+        network.sent += 1;
+        (network.fates(), network.sent)
+    };
+    if fates.len() > 1 {
+        world.history().happened(Happening::MessageDoubled);
+    }
     for fate in fates {
         world.trace(format_args!("{from}>{to} {name} {}", Fate(fate)));
-        let Some(delay_us) = fate else { continue };
+        let Some(delay_us) = fate else {
+            world.history().happened(Happening::MessageLost);
+            continue;
+        };
         let (world, reply, request, handle) = (world.clone(), reply.clone(), request.clone(), handle.clone());
         executor::spawn_for(WORLD, async move {
             executor::sleep_us(delay_us).await;
-            if !world.network().passes(from, to) {
-                return;
+            let arrived = world.network().arrives(from, to, number);
+            match arrived {
+                Ok(false) => {}
+                Ok(true) => world.history().happened(Happening::MessageOvertaken),
+                Err(cut) => {
+                    world.history().happened(cut);
+                    return;
+                }
             }
             let Some(node) = world.running(to) else {
                 let refused = world.network().rng.random_bool(0.5);
@@ -302,7 +333,7 @@ impl RaftNetworkV2<SimConfig> for Peer {
             closed = cancel => Err(StreamingError::Closed(closed)),
             answer = sending => {
                 let answer = answer?;
-                self.from.world.history().installs += 1;
+                self.from.world.history().happened(Happening::SnapshotInstalled);
                 Ok(answer)
             }
         }

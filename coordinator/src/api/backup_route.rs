@@ -1,9 +1,9 @@
 //! The whole state, for a person to keep.
 
 use super::error::Problem;
+use super::openapi::{Described, Operation};
 use super::{Caller, Node, reads};
 use crate::backup::{Backup, Taken};
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 const WHAT: &str = "backup";
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/v1/backup", get(backup))
+pub(super) fn described() -> Vec<Described> {
+    let operation = Operation::get::<Vec<u8>>("The whole state, in the form of a backup's file; for people alone.").bytes();
+    vec![Described { path: "/v1/backup", handler: get(backup), operation: operation.problems(&[403, 429, 503]) }]
 }
 
 /// The state at one committed revision, not older than the call, in the form of a backup's file.

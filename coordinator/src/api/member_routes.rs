@@ -1,20 +1,34 @@
 //! Who the nodes are, and how people change that.
 
 use super::error::Problem;
+use super::openapi::{Described, Operation};
 use super::peer_calls::PeerCalls as _;
-use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, READ_TIMEOUT};
+use super::{Caller, Node, READ_TIMEOUT};
 use crate::membership;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Json;
+use axum::extract::State;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use picket_core::membership::{MemberRequest, MembersView};
 use std::sync::Arc;
 
 const WHAT: &str = "members";
 
-pub(super) fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/v1/members", get(members).post(change)).layer(DefaultBodyLimit::max(CLIENT_BODY_MAX_BYTES))
+pub(super) fn described() -> Vec<Described> {
+    let path = "/v1/members";
+    vec![
+        Described {
+            path,
+            handler: get(members),
+            operation: Operation::get::<MembersView>("The coordinator's nodes, as the leader sees them.").problems(&[429]),
+        },
+        Described {
+            path,
+            handler: post(change),
+            operation: Operation::post::<MemberRequest, MembersView>("Changes who the nodes are; for people alone.")
+                .problems(&[400, 403, 409, 429, 503, 504]),
+        },
+    ]
 }
 
 /// As the leader sees them, who alone knows how far the others are; as this node does, when there is none.

@@ -5,6 +5,7 @@ pub mod client_routes;
 pub mod error;
 pub mod listen;
 mod member_routes;
+mod openapi;
 pub mod peer_calls;
 pub mod raft_routes;
 pub mod reads;
@@ -131,5 +132,5 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 /// Every route of a node.
 pub fn router(node: Arc<Node>) -> Router {
-    client_routes::routes().merge(member_routes::routes()).merge(backup_route::routes()).merge(raft_routes::routes(&node)).with_state(node)
+    client_routes::routes().merge(raft_routes::routes(&node)).with_state(node)
 }

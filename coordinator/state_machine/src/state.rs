@@ -36,7 +36,7 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) entries: BTreeMap<EntryId, Entry>,
-    /// Entries that are not terminal.
+    /// Entries that are not over: not terminal, or with a fence still to be confirmed.
     pub(crate) open: BTreeSet<EntryId>,
     /// When each of them runs out.
     pub(crate) deadlines: BTreeSet<(Timestamp, EntryId)>,

@@ -5,6 +5,7 @@ mod approvals;
 mod bounds;
 mod capacity;
 mod claims;
+mod fencing;
 mod happy;
 mod leaders;
 mod leases;

@@ -1,5 +1,6 @@
 //! Three real nodes on real sockets and disks, in one process.
 
+use picket_coordinator::tls::Identity;
 use picket_coordinator::{NodeConfig, NodeError, NodeHandle, RaftTimers, pki, serve, serve_on};
 use picket_coordinator_client::{ClientConfig, CoordinatorClient};
 use picket_core::coordination::{Answer, Command};
@@ -155,6 +156,12 @@ impl Group {
     pub fn human(&self, nodes: &[u64]) -> CoordinatorClient {
         self.client(&Principal::Human("test".into()), nodes)
     }
+}
+
+/// A caller that speaks HTTP itself.
+pub fn raw(pki: &Path, principal: &Principal) -> reqwest::Client {
+    let tls = Identity::read(pki, principal).unwrap().client().unwrap();
+    reqwest::Client::builder().use_preconfigured_tls(tls).no_proxy().build().unwrap()
 }
 
 /// Asks until there is an answer; fails after the deadline.

@@ -2,11 +2,12 @@
 
 use crate::ids::RequestId;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A change of the coordinator's nodes; a person's, on record before it is carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum MemberChange {
     /// A node that never was one: it learns the log, and has no vote yet.
@@ -54,7 +55,7 @@ impl fmt::Display for MemberChange {
 }
 
 /// A change, with the key under which it is put on record once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberRequest {
     /// A retry carries the same.
     pub request_id: RequestId,
@@ -63,7 +64,7 @@ pub struct MemberRequest {
 }
 
 /// What a member does.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberRole {
     /// Votes; a majority of these commits.
@@ -73,7 +74,7 @@ pub enum MemberRole {
 }
 
 /// One node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberView {
     /// Its id.
     pub id: u64,
@@ -90,7 +91,7 @@ pub struct MemberView {
 }
 
 /// A change, as it was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberRecord {
     /// When, on the replicated clock.
     pub at: Timestamp,
@@ -101,7 +102,7 @@ pub struct MemberRecord {
 }
 
 /// The coordinator's nodes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MembersView {
     /// Who leads.
     pub leader: Option<u64>,

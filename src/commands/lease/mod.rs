@@ -1,8 +1,11 @@
-//! `picket lease ls | show`, and what `lease_hold` adds.
+//! `picket lease ls | show | watch`, and what `hold` adds.
 
-use super::lease_hold::{self, HoldCommand};
-use super::table;
+mod hold;
+mod watch;
+
+use crate::commands::table;
 use crate::wiring::Wiring;
+use hold::HoldCommand;
 use picket_core::coordination::LeaseView;
 use picket_core::ports::Coordinator as _;
 
@@ -23,6 +26,12 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What is held, then every change: two looks a second, so what comes and goes in between is not seen.
+    Watch {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Leases for other automation.
     #[command(flatten)]
     Hold(HoldCommand),
@@ -33,13 +42,15 @@ pub enum LeaseCommand {
 /// # Errors
 /// When the coordinator is away.
 pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
+    let coordinator = super::as_person(wiring)?;
     let (json, ending) = match command {
-        LeaseCommand::Hold(command) => return lease_hold::run(wiring, command).await,
+        LeaseCommand::Hold(command) => return hold::run(wiring, command).await,
+        LeaseCommand::Watch { json } => return watch::run(&coordinator, *json).await,
         LeaseCommand::Ls { json } => (json, String::new()),
         LeaseCommand::Show { namespace, json } => (json, format!("/{namespace}")),
     };
-    let status = super::as_person(wiring)?.status().await?;
-    let leases: Vec<LeaseView> = status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
+    let leases: Vec<LeaseView> =
+        coordinator.status().await?.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
     if *json {
         return super::print_json(&leases);
     }

@@ -1,6 +1,6 @@
 //! `picket lease acquire | queue | renew | release`: other automation takes part in the coordinator's leases.
 
-use super::{as_person, request_id};
+use crate::commands::{as_person, request_id};
 use crate::wiring::Wiring;
 use anyhow::bail;
 use picket_core::config::Span;
@@ -105,7 +105,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 pub async fn run(wiring: &Wiring, command: &HoldCommand) -> anyhow::Result<()> {
     match command {
         HoldCommand::Acquire { wish } => {
-            let answer = super::submit(wiring, Command::AcquireLease { scopes: wish.sorted(), ttl_ms: wish.ttl.ms() }).await?;
+            let answer = crate::commands::submit(wiring, Command::AcquireLease { scopes: wish.sorted(), ttl_ms: wish.ttl.ms() }).await?;
             print(answer, wish.json)
         }
         HoldCommand::Queue { wish, priority, timeout } => {
@@ -119,12 +119,12 @@ pub async fn run(wiring: &Wiring, command: &HoldCommand) -> anyhow::Result<()> {
         }
         HoldCommand::Renew { scope, token, ttl, json } => {
             let command = Command::RenewLease { scope: scope.clone(), token: FencingToken(*token), ttl_ms: ttl.ms() };
-            print(super::submit(wiring, command).await?, *json)
+            print(crate::commands::submit(wiring, command).await?, *json)
         }
         HoldCommand::Release { scope, token, json } => {
-            super::submit(wiring, Command::ReleaseLease { scope: scope.clone(), token: FencingToken(*token) }).await?;
+            crate::commands::submit(wiring, Command::ReleaseLease { scope: scope.clone(), token: FencingToken(*token) }).await?;
             if *json {
-                return super::print_json(&serde_json::json!({ "released": scope }));
+                return crate::commands::print_json(&serde_json::json!({ "released": scope }));
             }
             println!("{scope} is given back");
             Ok(())
@@ -142,7 +142,7 @@ async fn in_turn(wiring: &Wiring, command: Command, timeout: Span) -> anyhow::Re
                 bail!("{position} requests are still before this one; it gives its place up")
             }
             Answer::Waiting { position, .. } => tracing::info!(position, "waiting"),
-            Answer::Refused { violations } => return Err(super::refusal(&violations)),
+            Answer::Refused { violations } => return Err(crate::commands::refusal(&violations)),
             answer => return Ok(answer),
         }
         tokio::time::sleep(ASK_EVERY).await;
@@ -160,7 +160,7 @@ struct Held {
 fn print(answer: Answer, json: bool) -> anyhow::Result<()> {
     let Answer::Leased { tokens, expires_at, preempt_at } = answer else { bail!("the coordinator answered something else: {answer:?}") };
     if json {
-        return super::print_json(&Held { tokens, expires_at, preempt_at });
+        return crate::commands::print_json(&Held { tokens, expires_at, preempt_at });
     }
     for (scope, token) in tokens {
         println!("{scope}  token {token}  until {expires_at}");
