@@ -32,7 +32,7 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Leases for other automation.
+    /// What other automation does with leases.
     #[command(flatten)]
     Hold(HoldCommand),
 }
@@ -49,8 +49,8 @@ pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> 
         LeaseCommand::Ls { json } => (json, String::new()),
         LeaseCommand::Show { namespace, json } => (json, format!("/{namespace}")),
     };
-    let leases: Vec<LeaseView> =
-        coordinator.status().await?.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
+    let status = coordinator.status().await?;
+    let leases: Vec<LeaseView> = status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
     if *json {
         return super::print_json(&leases);
     }
