@@ -18,13 +18,11 @@ use tokio::time::Instant;
 pub enum HoldCommand {
     /// Takes all these scopes now, or none. Prints one fencing token per scope.
     Acquire {
-        /// What is to be held.
         #[command(flatten)]
         wish: Wish,
     },
     /// Takes all these scopes when it is this request's turn, and waits for it.
     Queue {
-        /// What is to be held.
         #[command(flatten)]
         wish: Wish,
         /// Whose work it is like: it sets who goes first.
