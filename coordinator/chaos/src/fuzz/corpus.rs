@@ -1,6 +1,7 @@
 //! Real messages: one of each command, by someone who may send it.
 
-use picket_core::ids::{AgentKind, Principal};
+use picket_core::facts::{ClusterFacts, ServiceFacts};
+use picket_core::ids::{AgentKind, Principal, ServiceId};
 use serde_json::{Value, json};
 
 /// A request and who says it.
@@ -27,14 +28,20 @@ fn proposal() -> Value {
 }
 
 fn facts() -> Value {
-    let one = json!({
-        "ready": 4, "total": 4, "desired": 4, "disrupted_by_others": 0, "tier": 2, "dependants": ["east/shop/s2"],
-        "namespaces_touched": ["shop"], "error_budget_burn": 0.5, "foreign_rollout": false, "unmanaged": false,
-    });
-    json!({
-        "cluster": "east", "observer_epoch": 1, "seq": 1, "echo": 1_000, "graph_version": 1,
-        "services": {"east/shop/s1": one, "east/shop/s2": one, "east/pay/s3": one},
-    })
+    let known = ServiceFacts {
+        ready: 4,
+        total: 4,
+        desired: 4,
+        tier: 2,
+        dependants: vec![ServiceId::new("east", "shop", "s2")],
+        namespaces_touched: vec!["shop".into()],
+        error_budget_burn: 0.5,
+        ..ServiceFacts::default()
+    };
+    let services =
+        [("shop", "s1"), ("shop", "s2"), ("pay", "s3")].map(|(namespace, name)| (ServiceId::new("east", namespace, name), known.clone()));
+    let facts = ClusterFacts { cluster: "east".into(), observer_epoch: 1, seq: 1, services: services.into(), ..ClusterFacts::default() };
+    serde_json::to_value(facts).unwrap_or_default()
 }
 
 fn receipt() -> Value {
