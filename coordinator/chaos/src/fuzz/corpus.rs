@@ -78,11 +78,11 @@ pub fn requests() -> Vec<Said> {
         ),
         (&actuator, json!({"command": "fence_raised", "actuator_epoch": 2, "stop_epoch": 1})),
         (&observer, json!({"command": "grade", "entry": "act-1", "observer_epoch": 1, "outcome": {"outcome": "recovered", "why": "yes"}})),
-        (&human, json!({"command": "undo", "entry": "act-1"})),
-        (&human, json!({"command": "resolve", "entry": "act-1", "resolution": "settled"})),
+        (&human, json!({"command": "undo", "entry": "act-1", "stop_epoch": 0})),
+        (&human, json!({"command": "resolve", "entry": "act-1", "resolution": {"undo": {"stop_epoch": 0}}})),
         (&human, json!({"command": "stop", "keep_undos": true})),
-        (&human, json!({"command": "resume"})),
-        (&human, json!({"command": "set_phase", "agent": "sre", "phase": "autonomous", "why": "test"})),
+        (&human, json!({"command": "resume", "stop_epoch": 1})),
+        (&human, json!({"command": "set_phase", "agent": "sre", "phase": "autonomous", "stop_epoch": 0, "why": "test"})),
         (&human, json!({"command": "report_violation", "invariant": "I4", "agent": "sre", "detail": "seen"})),
         (&human, json!({"command": "acquire_lease", "scopes": ["cluster:east", "ext:a/b", "ns:east/shop"], "ttl_ms": 1_000})),
         (&human, json!({"command": "queue_lease", "scopes": ["ext:a/b"], "ttl_ms": 1_000, "priority": "containment"})),
@@ -103,6 +103,7 @@ pub fn requests() -> Vec<Said> {
             ]}),
         ),
         (&human, json!({"command": "waive_journal", "cluster": "east", "why": "lost"})),
+        (&human, json!({"command": "backup_taken", "revision": 3})),
         (&human, json!({"command": "retire_cluster", "cluster": "west", "why": "gone"})),
     ];
     let numbered = (0..).zip(commands);
