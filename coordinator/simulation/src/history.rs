@@ -4,6 +4,7 @@ use crate::executor;
 use crate::finding::{Finding, Kind};
 use crate::happened::{Happened, Happening};
 use openraft::EntryPayload;
+use picket_coordinator::raft::machine::addresses_of;
 use picket_coordinator::raft::{Effect, Entry};
 use picket_core::coordination::{Answer, Attributed, WatchPage};
 use picket_core::ids::{Principal, RequestId};
@@ -26,6 +27,8 @@ pub struct Applied {
     pub term: u64,
     /// The command and the time it was proposed at; nothing for Raft's own entries.
     pub said: Option<(Attributed, Timestamp)>,
+    /// The members from here on, when it is a change of them.
+    pub members: Option<BTreeMap<u64, String>>,
     /// The reply.
     pub reply: Option<Reply>,
 }
@@ -150,6 +153,12 @@ pub fn difference(a: &str, b: &str) -> String {
 }
 
 impl History {
+    /// The newest entry that any node has applied.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.log.keys().next_back().copied().unwrap_or(0)
+    }
+
     /// Something went wrong, as it was meant to.
     pub fn happened(&mut self, happening: Happening) {
         *self.happened.entry(happening).or_default() += 1;
@@ -175,6 +184,10 @@ impl History {
             EntryPayload::Normal(proposed) => proposed.read().ok(),
             EntryPayload::Blank | EntryPayload::Membership(_) => None,
         };
+        let members = match &entry.payload {
+            EntryPayload::Membership(membership) => Some(addresses_of(membership)),
+            EntryPayload::Normal(_) | EntryPayload::Blank => None,
+        };
         let before = self.nodes.insert(node, index);
         match before {
             // More than one further: a snapshot took it there.
@@ -184,7 +197,7 @@ impl History {
             _ => {}
         }
         if let Some(known) = self.log.get(&index) {
-            if known.term != term || known.said != said {
+            if known.term != term || known.said != said || known.members != members {
                 let what = difference(&format!("{}:{:?}", known.term, known.said), &format!("{term}:{said:?}"));
                 self.find(Kind::Replicas, format!("entry {index}: node {node} applies another than the first to get there: {what}"));
             } else if known.reply != reply {
@@ -199,7 +212,7 @@ impl History {
             if self.log.last_key_value().is_some_and(|(_, newest)| newest.term < term) {
                 self.happened(Happening::LeaderChanged);
             }
-            self.log.insert(index, Applied { term, said, reply });
+            self.log.insert(index, Applied { term, said, members, reply });
         }
         if index.is_multiple_of(SAMPLE_EVERY) {
             let digest = digest_of(state);

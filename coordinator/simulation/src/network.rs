@@ -6,15 +6,18 @@ use crate::host::{Node, SimConfig};
 use crate::world::World;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::raft::TransferLeaderResponse;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
 use openraft::type_config::TypeConfigExt as _;
 use openraft::{BasicNode, OptionalSend};
 use picket_coordinator::api::error::Problem;
 use picket_coordinator::api::peer_calls::PeerCalls;
 use picket_coordinator::api::{reads, writes};
+use picket_coordinator::membership;
 use picket_coordinator::raft::wire::{Forwarded, ReadIndex};
 use picket_coordinator::raft::{Snapshot, Vote};
 use picket_core::coordination::Answer;
+use picket_core::membership::MembersView;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
@@ -237,6 +240,12 @@ impl PeerCalls for SimPeers {
         answer.unwrap_or_else(|e| Err(Problem::unavailable("read", e.to_string())))
     }
 
+    async fn members(&self, node: u64, timeout: Duration) -> Result<MembersView, Problem> {
+        let handle = |node: Arc<Node>, ()| async move { membership::view(&node) };
+        let answer = call(&self.world, self.me, node, "members", (), timeout, handle).await;
+        answer.map_err(|e| Problem::unavailable("members", e.to_string()))
+    }
+
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {
         let handle = |node: Arc<Node>, command: Forwarded| async move { writes::propose(&node, command.principal, command.request).await };
         let answer = call(&self.world, self.me, leader, "forward", command.clone(), timeout, handle).await;
@@ -299,6 +308,14 @@ impl RaftNetworkV2<SimConfig> for Peer {
 
     async fn pre_vote(&mut self, rpc: VoteRequest<SimConfig>, option: RPCOption) -> Result<VoteResponse<SimConfig>, RPCError<SimConfig>> {
         self.rpc("pre-vote", rpc, &option, |node, rpc| async move { node.raft.pre_vote(rpc).await }).await
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        rpc: TransferLeaderRequest<SimConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<SimConfig>, RPCError<SimConfig>> {
+        self.rpc("transfer", rpc, &option, |node, rpc| async move { node.raft.handle_transfer_leader(rpc).await }).await
     }
 
     async fn full_snapshot(

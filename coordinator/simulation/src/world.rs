@@ -242,7 +242,7 @@ impl World {
         let raft = openraft::Raft::new(id, Arc::new(config), peers.clone(), log, machine.clone()).await;
         let raft = raft.map_err(|e| StartError::Raft(e.to_string()))?;
         let clock = Arc::new(move || Self::wall().plus_ms(offset.load(Ordering::Relaxed)));
-        let node = Arc::new(Node::new(id, raft.clone(), machine, peers, self.key.clone(), clock));
+        let node = Arc::new(Node::new(id, raft.clone(), machine, peers, self.key.clone(), "simulated".to_owned(), clock));
         executor::spawn_for(id, ticks::propose_ticks(node.clone(), self.options.timers.tick_ms, format!("tick-{id}-{life}")));
         if let Some(machine) = lock(&self.machines).get_mut(&id) {
             machine.node = Some(node);
