@@ -401,7 +401,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        world::happened(Happening::LogPurged);
+        world::happened(Happening::LogFileRemoved);
         self.operate(|p| {
             p.names.remove(path).ok_or_else(not_found)?;
             p.pending_names.push(NameChange::Gone(path.to_owned()));

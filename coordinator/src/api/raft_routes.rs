@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::{Caller, NODE_BODY_MAX_BYTES, Node, SNAPSHOT_MAX_BYTES, reads, writes};
 use crate::membership;
+use crate::raft::received;
 use crate::raft::wire::{self, Forwarded, ReadIndex, SETTINGS_HEADER, paths};
 use crate::raft::{Snapshot, TypeConfig};
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -52,27 +53,46 @@ async fn nodes_only(State(node): State<Arc<Node>>, Caller(principal): Caller, re
     Ok(next.run(request).await)
 }
 
+/// Which node calls; the others have been turned away.
+fn caller(Caller(principal): &Caller) -> Result<u64, Problem> {
+    let Principal::Node(id) = principal else {
+        return Err(Problem::forbidden("a call between nodes", "it is for nodes of the coordinator"));
+    };
+    Ok(*id)
+}
+
+fn unsound(path: &str) -> impl FnOnce(String) -> Problem + '_ {
+    move |why| {
+        tracing::warn!(path, why, "another node said what no sound node says");
+        Problem::bad_request(path, why)
+    }
+}
+
 fn read<T: DeserializeOwned>(path: &str, body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|e| Problem::bad_request(path, e.to_string()))
 }
 
-async fn append(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<AppendEntriesResponse<TypeConfig>>, Problem> {
+async fn append(State(node): State<Arc<Node>>, from: Caller, body: Bytes) -> Result<Json<AppendEntriesResponse<TypeConfig>>, Problem> {
     let rpc: AppendEntriesRequest<TypeConfig> = read(paths::APPEND, &body)?;
+    received::append(caller(&from)?, &rpc).map_err(unsound(paths::APPEND))?;
     node.raft.append_entries(rpc).await.map(Json).map_err(|e| Problem::internal(paths::APPEND, e.to_string()))
 }
 
-async fn vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
+async fn vote(State(node): State<Arc<Node>>, from: Caller, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
     let rpc: VoteRequest<TypeConfig> = read(paths::VOTE, &body)?;
+    received::candidate(caller(&from)?, &rpc).map_err(unsound(paths::VOTE))?;
     node.raft.vote(rpc).await.map(Json).map_err(|e| Problem::internal(paths::VOTE, e.to_string()))
 }
 
-async fn pre_vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
+async fn pre_vote(State(node): State<Arc<Node>>, from: Caller, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
     let rpc: VoteRequest<TypeConfig> = read(paths::PRE_VOTE, &body)?;
+    received::candidate(caller(&from)?, &rpc).map_err(unsound(paths::PRE_VOTE))?;
     node.raft.pre_vote(rpc).await.map(Json).map_err(|e| Problem::internal(paths::PRE_VOTE, e.to_string()))
 }
 
-async fn transfer(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<TransferLeaderResponse<TypeConfig>>, Problem> {
+async fn transfer(State(node): State<Arc<Node>>, from: Caller, body: Bytes) -> Result<Json<TransferLeaderResponse<TypeConfig>>, Problem> {
     let rpc: TransferLeaderRequest<TypeConfig> = read(paths::TRANSFER, &body)?;
+    received::transfer(caller(&from)?, &rpc).map_err(unsound(paths::TRANSFER))?;
     node.raft.handle_transfer_leader(rpc).await.map(Json).map_err(|e| Problem::internal(paths::TRANSFER, e.to_string()))
 }
 
@@ -81,8 +101,9 @@ async fn members(State(node): State<Arc<Node>>) -> Json<MembersView> {
     Json(membership::view(&node))
 }
 
-async fn install(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<SnapshotResponse<TypeConfig>>, Problem> {
+async fn install(State(node): State<Arc<Node>>, from: Caller, body: Bytes) -> Result<Json<SnapshotResponse<TypeConfig>>, Problem> {
     let (head, state) = wire::unpack_snapshot(&body).map_err(|e| Problem::bad_request(paths::SNAPSHOT, e))?;
+    received::snapshot(caller(&from)?, &head, state).map_err(unsound(paths::SNAPSHOT))?;
     let snapshot = Snapshot { meta: head.meta, snapshot: state.to_vec() };
     node.raft.install_full_snapshot(head.vote, snapshot).await.map(Json).map_err(|e| Problem::internal(paths::SNAPSHOT, e.to_string()))
 }

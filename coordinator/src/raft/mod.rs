@@ -5,6 +5,7 @@ pub(crate) mod founding;
 mod host;
 pub mod machine;
 pub mod network;
+pub mod received;
 mod snapshot_file;
 pub mod wire;
 
