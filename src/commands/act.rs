@@ -16,6 +16,9 @@ pub enum ActCommand {
     Approve {
         /// The ledger entry.
         id: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Says no.
     Deny {
@@ -24,11 +27,17 @@ pub enum ActCommand {
         /// On record.
         #[arg(long)]
         why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Takes an act back.
     Undo {
         /// The ledger entry.
         id: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Decides what cannot be known.
     Resolve {
@@ -37,15 +46,25 @@ pub enum ActCommand {
         /// What it counts as.
         #[arg(long = "as", value_parser = ["settled", "failed", "undo"])]
         how: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Stops everything, at once.
     Stop {
         /// Undos may go on.
         #[arg(long)]
         keep_undos: bool,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Releases STOP; agents stay in Observe.
-    Resume,
+    Resume {
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs it.
@@ -53,29 +72,34 @@ pub enum ActCommand {
 /// # Errors
 /// When the coordinator is away or refuses.
 pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
-    let (command, said) = match command {
-        ActCommand::Approve { id } => {
+    let (command, said, json) = match command {
+        ActCommand::Approve { id, json } => {
             let client = as_person(wiring)?;
             let entries = client.entries(SETTLED_MAX).await?;
             let entry = entries.into_iter().find(|e| e.id.as_str() == id).with_context(|| format!("no ledger entry `{id}`"))?;
             let stop_epoch = client.status().await?.stop.epoch;
-            println!("{}\n{}\ndigest {}", entry.proposal.sentence, entry.work.action().sentence(), entry.digest);
-            (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved")
+            if !json {
+                println!("{}\n{}\ndigest {}", entry.proposal.sentence, entry.work.action().sentence(), entry.digest);
+            }
+            (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved", json)
         }
-        ActCommand::Deny { id, why } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied"),
-        ActCommand::Undo { id } => (Command::Undo { entry: id.as_str().into() }, "being taken back"),
-        ActCommand::Resolve { id, how } => {
+        ActCommand::Deny { id, why, json } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied", json),
+        ActCommand::Undo { id, json } => (Command::Undo { entry: id.as_str().into() }, "being taken back", json),
+        ActCommand::Resolve { id, how, json } => {
             let resolution = match how.as_str() {
                 "settled" => Resolution::Settled,
                 "failed" => Resolution::Failed,
                 _ => Resolution::Undo,
             };
-            (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved")
+            (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved", json)
         }
-        ActCommand::Stop { keep_undos } => (Command::Stop { keep_undos: *keep_undos }, "STOP is set"),
-        ActCommand::Resume => (Command::Resume, "STOP is released; agents are in Observe"),
+        ActCommand::Stop { keep_undos, json } => (Command::Stop { keep_undos: *keep_undos }, "STOP is set", json),
+        ActCommand::Resume { json } => (Command::Resume, "STOP is released; agents are in Observe", json),
     };
-    super::submit(wiring, command).await?;
+    let answer = super::submit(wiring, command).await?;
+    if *json {
+        return super::print_json(&answer);
+    }
     println!("{said}");
     Ok(())
 }

@@ -19,15 +19,23 @@ pub enum PhaseCommand {
     /// One step up, when it was earned.
     Promote {
         /// sre, finops or secops.
-        agent: String,
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// To Observe.
     Demote {
         /// sre, finops or secops.
-        agent: String,
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
         /// On record.
         #[arg(long)]
         why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -66,21 +74,22 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             table::print(["AGENT", "PHASE", "EPISODES", "ACCURACY (95 %)", "VIOLATIONS", "MISSING FOR THE NEXT"], &rows, "no agents");
             Ok(())
         }
-        PhaseCommand::Promote { agent } => {
-            let agent = agent_of(agent)?;
-            let phase = match status.phases.get(&agent).map(|v| v.state.phase) {
+        PhaseCommand::Promote { agent, json } => {
+            let phase = match status.phases.get(agent).map(|v| v.state.phase) {
                 Some(Phase::Observe) | None => Phase::Assist,
                 Some(_) => Phase::Autonomous,
             };
-            super::submit(wiring, Command::SetPhase { agent, phase, why: "promoted on the command line".into() }).await?;
-            println!("{agent} is in {phase}");
-            Ok(())
+            set(wiring, *agent, phase, "promoted on the command line", *json).await
         }
-        PhaseCommand::Demote { agent, why } => {
-            let agent = agent_of(agent)?;
-            super::submit(wiring, Command::SetPhase { agent, phase: Phase::Observe, why: why.clone() }).await?;
-            println!("{agent} is in observe");
-            Ok(())
-        }
+        PhaseCommand::Demote { agent, why, json } => set(wiring, *agent, Phase::Observe, why, *json).await,
     }
+}
+
+async fn set(wiring: &Wiring, agent: AgentKind, phase: Phase, why: &str, json: bool) -> anyhow::Result<()> {
+    let answer = super::submit(wiring, Command::SetPhase { agent, phase, why: why.to_owned() }).await?;
+    if json {
+        return super::print_json(&answer);
+    }
+    println!("{agent} is in {phase}");
+    Ok(())
 }
