@@ -51,7 +51,7 @@ impl Court {
         self.truths.push(leak(&service, now, None));
         let incident = incident(&format!("inc-{number}"), &service, now);
         let diagnosis = diagnosis(&incident, now, says(&service));
-        self.judge.take(&record(incident, Some(diagnosis)));
+        self.judge.hear(&record(incident, Some(diagnosis)));
         self.after_ms(JUDGE_AFTER_MS);
         let now = self.now();
         assert!(self.judge.has_due(now));
