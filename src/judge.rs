@@ -156,13 +156,15 @@ impl<C: Coordinator> Judge<C> {
 
     async fn consent(&mut self, now: Timestamp) -> PortResult<()> {
         let Some(day_ms) = self.day_ms else { return Ok(()) };
-        for (agent, view) in self.person.status().await?.phases {
+        let status = self.person.status().await?;
+        let stop_epoch = status.stop.epoch;
+        for (agent, view) in status.phases {
             let state = &view.state;
             self.note(agent, state);
             if let Some(phase) = next(state, now, day_ms).filter(|_| view.gate.missing.is_empty()) {
                 let why = format!("earned: {} of {} episodes right", state.correct, state.episodes);
-                let id = format!("earned-{agent}-{phase}-{}", state.episodes);
-                self.person.submit(id.into(), Command::SetPhase { agent, phase, why }).await?;
+                let id = format!("earned-{agent}-{phase}-{}-{stop_epoch}", state.episodes);
+                self.person.submit(id.into(), Command::SetPhase { agent, phase, stop_epoch, why }).await?;
             }
         }
         Ok(())

@@ -59,7 +59,7 @@ pub enum ActCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Releases STOP; agents stay in Observe.
+    /// Releases the STOP that is set now; agents stay in Observe.
     Resume {
         /// Machine output.
         #[arg(long)]
@@ -84,17 +84,26 @@ pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
             (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved", json)
         }
         ActCommand::Deny { id, why, json } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied", json),
-        ActCommand::Undo { id, json } => (Command::Undo { entry: id.as_str().into() }, "being taken back", json),
+        ActCommand::Undo { id, json } => {
+            let stop_epoch = as_person(wiring)?.status().await?.stop.epoch;
+            (Command::Undo { entry: id.as_str().into(), stop_epoch }, "being taken back", json)
+        }
         ActCommand::Resolve { id, how, json } => {
             let resolution = match how.as_str() {
                 "settled" => Resolution::Settled,
                 "failed" => Resolution::Failed,
-                _ => Resolution::Undo,
+                _ => Resolution::Undo { stop_epoch: as_person(wiring)?.status().await?.stop.epoch },
             };
             (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved", json)
         }
         ActCommand::Stop { keep_undos, json } => (Command::Stop { keep_undos: *keep_undos }, "STOP is set", json),
-        ActCommand::Resume { json } => (Command::Resume, "STOP is released; agents are in Observe", json),
+        ActCommand::Resume { json } => {
+            let stop = as_person(wiring)?.status().await?.stop;
+            if stop.set && !json {
+                println!("STOP {} was pressed by {}", stop.epoch, stop.by);
+            }
+            (Command::Resume { stop_epoch: stop.epoch }, "STOP is released; agents are in Observe", json)
+        }
     };
     let answer = super::submit(wiring, command).await?;
     if *json {

@@ -49,6 +49,7 @@ fn agent_of(name: &str) -> anyhow::Result<AgentKind> {
 /// When the coordinator is away or refuses.
 pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> {
     let status = super::as_person(wiring)?.status().await?;
+    let stop_epoch = status.stop.epoch;
     match command {
         PhaseCommand::Show { json: true } => super::print_json(&status.phases),
         PhaseCommand::Show { json: false } => {
@@ -79,14 +80,21 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
                 Some(Phase::Observe) | None => Phase::Assist,
                 Some(_) => Phase::Autonomous,
             };
-            set(wiring, *agent, phase, "promoted on the command line", *json).await
+            set(wiring, SetPhase { agent: *agent, phase, stop_epoch, why: "promoted on the command line" }, *json).await
         }
-        PhaseCommand::Demote { agent, why, json } => set(wiring, *agent, Phase::Observe, why, *json).await,
+        PhaseCommand::Demote { agent, why, json } => set(wiring, SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why }, *json).await,
     }
 }
 
-async fn set(wiring: &Wiring, agent: AgentKind, phase: Phase, why: &str, json: bool) -> anyhow::Result<()> {
-    let answer = super::submit(wiring, Command::SetPhase { agent, phase, why: why.to_owned() }).await?;
+struct SetPhase<'a> {
+    agent: AgentKind,
+    phase: Phase,
+    stop_epoch: u64,
+    why: &'a str,
+}
+
+async fn set(wiring: &Wiring, SetPhase { agent, phase, stop_epoch, why }: SetPhase<'_>, json: bool) -> anyhow::Result<()> {
+    let answer = super::submit(wiring, Command::SetPhase { agent, phase, stop_epoch, why: why.to_owned() }).await?;
     if json {
         return super::print_json(&answer);
     }
