@@ -80,24 +80,21 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
                 Some(Phase::Observe) | None => Phase::Assist,
                 Some(_) => Phase::Autonomous,
             };
-            set(wiring, SetPhase { agent: *agent, phase, stop_epoch, why: "promoted on the command line" }, *json).await
+            let command = Command::SetPhase { agent: *agent, phase, stop_epoch, why: "promoted on the command line".into() };
+            say(wiring, command, format!("{agent} is in {phase}"), *json).await
         }
-        PhaseCommand::Demote { agent, why, json } => set(wiring, SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why }, *json).await,
+        PhaseCommand::Demote { agent, why, json } => {
+            let command = Command::SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why: why.clone() };
+            say(wiring, command, format!("{agent} is in observe"), *json).await
+        }
     }
 }
 
-struct SetPhase<'a> {
-    agent: AgentKind,
-    phase: Phase,
-    stop_epoch: u64,
-    why: &'a str,
-}
-
-async fn set(wiring: &Wiring, SetPhase { agent, phase, stop_epoch, why }: SetPhase<'_>, json: bool) -> anyhow::Result<()> {
-    let answer = super::submit(wiring, Command::SetPhase { agent, phase, stop_epoch, why: why.to_owned() }).await?;
+async fn say(wiring: &Wiring, command: Command, said: String, json: bool) -> anyhow::Result<()> {
+    let answer = super::submit(wiring, command).await?;
     if json {
         return super::print_json(&answer);
     }
-    println!("{agent} is in {phase}");
+    println!("{said}");
     Ok(())
 }
