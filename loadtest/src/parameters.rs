@@ -33,7 +33,7 @@ pub struct SimParameters {
     pub person_after_failed_remedy_s: (f64, f64),
     /// How long after a page a person repairs the fault.
     pub person_after_page_s: (f64, f64),
-    /// A person lifts a quarantine of picket's as soon as a fault that it ended would have been repaired (`person_after_failed_remedy_s`).
+    /// A person lifts a quarantine some time after its reason is gone (`person_after_failed_remedy_s`).
     pub lift_quarantine: bool,
     /// Share of wrong remedies that hide the symptoms for a while.
     pub wrong_seems_right_share: f64,

@@ -68,8 +68,6 @@ pub struct ActiveFault {
     pub person_at: Timestamp,
     /// A wrong remedy hides it until then.
     pub hidden_until: Option<Timestamp>,
-    /// A person has lifted the quarantine that ended it.
-    pub is_lifted: bool,
     /// Picket's action ids on its objects when it began.
     pub action_ids: Vec<Option<String>>,
     /// Last second in which its service was out of bounds.
@@ -117,7 +115,6 @@ impl SimCluster {
             failed_once: false,
             person_at: natural,
             hidden_until: None,
-            is_lifted: false,
             action_ids: Vec::new(),
             last_bad: None,
             truth,

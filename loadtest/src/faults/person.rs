@@ -1,13 +1,11 @@
 //! What people do to a cluster besides picket: they repair what was broken, lift quarantines, and bring waste about.
 
 use super::FaultKind;
-use super::lifecycle::FaultState;
+use super::lifecycle::{ActiveFault, FaultState};
 use crate::cluster::SimCluster;
 use crate::objects;
 use crate::store::ObjectKey;
 use crate::topology::REQUEST_SHARE;
-use crate::truth::Remedier;
-use picket_core::time::Timestamp;
 use serde_json::json;
 
 impl SimCluster {
@@ -78,17 +76,19 @@ impl SimCluster {
         if !self.parameters.lift_quarantine {
             return;
         }
-        let now = self.now;
-        let is_due = |end: Option<Timestamp>, after_s: f64| end.is_some_and(|end| now.since_ms(end) as f64 >= after_s * 1000.0);
         for index in 0..self.faults.len() {
             let fault = &self.faults[index];
-            let contained = fault.plan.kind == FaultKind::SuspiciousWorkload
-                && matches!(fault.state, FaultState::Ended | FaultState::Closed)
-                && fault.truth.remedied_by == Some(Remedier::Picket);
-            if !contained || fault.is_lifted || !is_due(fault.truth.end, fault.plan.person_after_s) {
+            let is_over = matches!(fault.state, FaultState::Ended | FaultState::Closed);
+            let is_due = fault.truth.end.is_some_and(|end| self.now.since_ms(end) as f64 >= fault.plan.person_after_s * 1000.0);
+            if fault.plan.kind != FaultKind::SuspiciousWorkload || !is_over || !is_due || !self.services[fault.at].quarantined {
                 continue;
             }
-            let spec = self.services[fault.at].spec.clone();
+            let at = fault.at;
+            let again = |f: &ActiveFault| f.at == at && f.plan.kind == FaultKind::SuspiciousWorkload && f.state == FaultState::Active;
+            if self.faults.iter().any(again) {
+                continue;
+            }
+            let spec = self.services[at].spec.clone();
             for policy in self.store.list("networking.k8s.io/v1", "NetworkPolicy", Some(spec.namespace)) {
                 if policy["spec"]["podSelector"]["matchLabels"]["app"] == spec.name
                     && let Some(key) = ObjectKey::of(&policy)
@@ -96,7 +96,7 @@ impl SimCluster {
                     _ = self.store.delete(&key, None);
                 }
             }
-            self.faults[index].is_lifted = true;
+            self.services[at].quarantined = false;
         }
     }
 }
