@@ -76,18 +76,15 @@ impl SimCluster {
         if !self.parameters.lift_quarantine {
             return;
         }
-        for index in 0..self.faults.len() {
-            let fault = &self.faults[index];
-            let is_over = matches!(fault.state, FaultState::Ended | FaultState::Closed);
-            let is_due = fault.truth.end.is_some_and(|end| self.now.since_ms(end) as f64 >= fault.plan.person_after_s * 1000.0);
-            if fault.plan.kind != FaultKind::SuspiciousWorkload || !is_over || !is_due || !self.services[fault.at].quarantined {
-                continue;
-            }
-            let at = fault.at;
-            let again = |f: &ActiveFault| f.at == at && f.plan.kind == FaultKind::SuspiciousWorkload && f.state == FaultState::Active;
-            if self.faults.iter().any(again) {
-                continue;
-            }
+        let is_rebuilt = |fault: &ActiveFault| {
+            fault.truth.end.is_some_and(|end| self.now.since_ms(end) as f64 >= fault.plan.person_after_s * 1000.0)
+        };
+        let suspicious = |fault: &&ActiveFault| fault.plan.kind == FaultKind::SuspiciousWorkload && fault.state != FaultState::Waiting;
+        let due: Vec<usize> = (0..self.services.len())
+            .filter(|at| self.services[*at].quarantined)
+            .filter(|at| self.faults.iter().filter(suspicious).filter(|fault| fault.at == *at).all(is_rebuilt))
+            .collect();
+        for at in due {
             let spec = self.services[at].spec.clone();
             for policy in self.store.list("networking.k8s.io/v1", "NetworkPolicy", Some(spec.namespace)) {
                 if policy["spec"]["podSelector"]["matchLabels"]["app"] == spec.name
