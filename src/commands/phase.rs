@@ -1,4 +1,4 @@
-//! `picket phase show | promote | demote`.
+//! `picket phase show | promote | demote | restart`.
 
 use super::table;
 use crate::wiring::Wiring;
@@ -21,6 +21,18 @@ pub enum PhaseCommand {
         /// sre, finops or secops.
         #[arg(value_parser = agent_of)]
         agent: AgentKind,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the agent has earned counts no longer, because its model, catalogue or calibration changed; it starts again in Observe.
+    Restart {
+        /// sre, finops or secops.
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
+        /// On record: what changed.
+        #[arg(long)]
+        why: String,
         /// Machine output.
         #[arg(long)]
         json: bool,
@@ -82,6 +94,10 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             };
             let command = Command::SetPhase { agent: *agent, phase, stop_epoch, why: "promoted on the command line".into() };
             say(wiring, command, format!("{agent} is in {phase}"), *json).await
+        }
+        PhaseCommand::Restart { agent, why, json } => {
+            let command = Command::RestartEvidence { agent: *agent, why: why.clone() };
+            say(wiring, command, format!("{agent}'s evidence starts again"), *json).await
         }
         PhaseCommand::Demote { agent, why, json } => {
             let command = Command::SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why: why.clone() };

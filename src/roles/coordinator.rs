@@ -40,11 +40,11 @@ pub fn compress_days(settings: &mut Settings, day_s: f64) {
     settings.episode_ms = (day_s * 1000.0) as i64;
 }
 
-/// Runs node `id` until it is asked to end.
+/// Runs node `id` until it is asked to end. The first of the configured nodes founds the group, unless it is to `join` one.
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(wiring: &Wiring, id: u64, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
+pub async fn run(wiring: &Wiring, id: u64, join: bool, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
     wiring.require_built()?;
     let peers = wiring.config.mesh.coordinators.clone();
     let listen = peers.get(&id).with_context(|| format!("mesh.coordinators has no node {id}"))?.clone();
@@ -55,7 +55,7 @@ pub async fn run(wiring: &Wiring, id: u64, compressed_day_s: Option<f64>) -> any
         anyhow::ensure!(demonstration && day_s >= 1.0, "--compressed-day-s is for the demonstration CA alone, and at least 1");
         compress_days(&mut settings, day_s);
     }
-    let bootstrap = peers.keys().next() == Some(&id);
+    let bootstrap = !join && peers.keys().next() == Some(&id);
     let node = serve(NodeConfig {
         id,
         listen,

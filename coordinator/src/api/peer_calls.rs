@@ -4,6 +4,7 @@ use super::error::Problem;
 use crate::raft::network::{CallError, Peers};
 use crate::raft::wire::{Forwarded, ReadIndex, paths};
 use picket_core::coordination::Answer;
+use picket_core::membership::MembersView;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use std::time::Duration;
 pub trait PeerCalls: Clone + Send + Sync + 'static {
     /// How far the commits had come when it was asked.
     fn read_index(&self, leader: u64, timeout: Duration) -> impl Future<Output = Result<ReadIndex, Problem>> + Send;
+
+    /// Who the members are, as that node knows it.
+    fn members(&self, node: u64, timeout: Duration) -> impl Future<Output = Result<MembersView, Problem>> + Send;
 
     /// Passes a client's command on.
     fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> impl Future<Output = Result<Answer, Problem>> + Send;
@@ -26,6 +30,10 @@ fn problem(what: &str, error: CallError) -> Problem {
 impl PeerCalls for Peers {
     async fn read_index(&self, leader: u64, timeout: Duration) -> Result<ReadIndex, Problem> {
         self.call(leader, paths::READ_INDEX, &(), timeout).await.map_err(|e| problem("read", e))
+    }
+
+    async fn members(&self, node: u64, timeout: Duration) -> Result<MembersView, Problem> {
+        self.call(node, paths::MEMBERS, &(), timeout).await.map_err(|e| problem("members", e))
     }
 
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {

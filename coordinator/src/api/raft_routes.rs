@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::{Caller, NODE_BODY_MAX_BYTES, Node, SNAPSHOT_MAX_BYTES, reads, writes};
+use crate::membership;
 use crate::raft::wire::{self, Forwarded, ReadIndex, SETTINGS_HEADER, paths};
 use crate::raft::{Snapshot, TypeConfig};
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -10,9 +11,11 @@ use axum::response::Response;
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::raft::TransferLeaderResponse;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
 use picket_core::coordination::Answer;
 use picket_core::ids::Principal;
+use picket_core::membership::MembersView;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -22,6 +25,8 @@ pub(super) fn routes(node: &Arc<Node>) -> Router<Arc<Node>> {
         .route(paths::APPEND, post(append))
         .route(paths::VOTE, post(vote))
         .route(paths::PRE_VOTE, post(pre_vote))
+        .route(paths::TRANSFER, post(transfer))
+        .route(paths::MEMBERS, post(members))
         .route(paths::READ_INDEX, post(read_index))
         .route(paths::FORWARD, post(forward))
         .layer(DefaultBodyLimit::max(NODE_BODY_MAX_BYTES))
@@ -39,6 +44,10 @@ async fn nodes_only(State(node): State<Arc<Node>>, Caller(principal): Caller, re
         let why = format!("nodes {caller} and {} have different settings, and would decide differently; start them with the same", node.id);
         tracing::warn!(path, why, "another node was refused");
         return Err(Problem::conflict(&path, why));
+    }
+    // What a node says in others' names is heard from members only: one that was removed may be anywhere by now.
+    if matches!(path.as_str(), paths::FORWARD | paths::READ_INDEX) && !membership::is_member(&node, caller) {
+        return Err(Problem::unavailable(&path, format!("node {caller} is no member of this group")));
     }
     Ok(next.run(request).await)
 }
@@ -60,6 +69,16 @@ async fn vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteRes
 async fn pre_vote(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<VoteResponse<TypeConfig>>, Problem> {
     let rpc: VoteRequest<TypeConfig> = read(paths::PRE_VOTE, &body)?;
     node.raft.pre_vote(rpc).await.map(Json).map_err(|e| Problem::internal(paths::PRE_VOTE, e.to_string()))
+}
+
+async fn transfer(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<TransferLeaderResponse<TypeConfig>>, Problem> {
+    let rpc: TransferLeaderRequest<TypeConfig> = read(paths::TRANSFER, &body)?;
+    node.raft.handle_transfer_leader(rpc).await.map(Json).map_err(|e| Problem::internal(paths::TRANSFER, e.to_string()))
+}
+
+/// As this node knows it, which may be old news: whoever asks looks for a newer one than its own.
+async fn members(State(node): State<Arc<Node>>) -> Json<MembersView> {
+    Json(membership::view(&node))
 }
 
 async fn install(State(node): State<Arc<Node>>, body: Bytes) -> Result<Json<SnapshotResponse<TypeConfig>>, Problem> {

@@ -1,5 +1,7 @@
 //! openraft, told what picket replicates: commands with the time they were proposed at.
 
+pub mod addresses;
+pub(crate) mod founding;
 mod host;
 pub mod machine;
 pub mod network;
@@ -73,6 +75,8 @@ pub type LogId = openraft::alias::LogIdOf<TypeConfig>;
 pub type Vote = openraft::alias::VoteOf<TypeConfig>;
 /// An entry of the log.
 pub type Entry = openraft::alias::EntryOf<TypeConfig>;
+/// Who takes part: voters and learners, each with its address.
+pub type Membership = openraft::Membership<u64, openraft::BasicNode>;
 /// Who takes part, and since which entry.
 pub type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;
 /// What a snapshot covers.

@@ -1,17 +1,18 @@
 //! Calls to the other nodes: JSON over HTTP/2 and mutual TLS.
 
+use super::addresses::AddressBook;
 use super::wire::{self, SETTINGS_HEADER, SnapshotHead, paths};
 use super::{Snapshot, TypeConfig, Vote};
 use crate::pki;
 use crate::tls::{Identity, TlsError};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::raft::TransferLeaderResponse;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
 use openraft::{BasicNode, OptionalSend};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +24,19 @@ const ANSWER_MAX_BYTES: usize = 8 << 20;
 #[derive(Clone)]
 pub struct Peers {
     http: reqwest::Client,
-    ports: Arc<BTreeMap<u64, u16>>,
+    addresses: AddressBook,
     settings_digest: Arc<str>,
 }
 
-/// `node-N.picket` is looked up as the host that the configuration gives for N.
-struct Hosts(BTreeMap<String, String>);
+/// `node-N.picket` is looked up as the host that the address book gives for N.
+struct Hosts(AddressBook);
 
 impl Resolve for Hosts {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = self.0.get(name.as_str()).cloned();
+        let address = pki::node_of_host(name.as_str()).and_then(|node| self.0.of(node));
         Box::pin(async move {
-            let host = host.ok_or_else(|| format!("{} is no node of this configuration", name.as_str()))?;
-            let found: Vec<_> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let address = address.ok_or_else(|| format!("{} is no node that is known here", name.as_str()))?;
+            let found: Vec<_> = tokio::net::lookup_host((address.host.as_str(), 0)).await?.collect();
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -63,25 +64,17 @@ pub enum CallError {
 }
 
 impl Peers {
-    /// Nodes by id, each at `host:port`, and the digest of the settings that they must share.
+    /// Calls nodes where the address book says they are; `settings_digest` is of the settings that all must share.
     ///
     /// # Errors
-    /// When an address is not of that form or the identity cannot be used.
-    pub fn new(identity: &Identity, addresses: &BTreeMap<u64, String>, settings_digest: &str) -> Result<Self, TlsError> {
-        let mut hosts = BTreeMap::new();
-        let mut ports = BTreeMap::new();
-        for (id, address) in addresses {
-            let parts = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-            let (host, port) = parts.ok_or_else(|| TlsError::Unusable(format!("node {id}: `{address}` is not host:port")))?;
-            hosts.insert(pki::node_host(*id), host.trim_matches(['[', ']']).to_owned());
-            ports.insert(*id, port);
-        }
+    /// When the identity cannot be used.
+    pub fn new(identity: &Identity, addresses: AddressBook, settings_digest: &str) -> Result<Self, TlsError> {
         let http = reqwest::Client::builder()
             .use_preconfigured_tls(identity.client()?)
             .https_only(true)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Hosts(hosts)))
+            .dns_resolver(Arc::new(Hosts(addresses.clone())))
             .connect_timeout(Duration::from_secs(1))
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(1))
@@ -89,7 +82,7 @@ impl Peers {
             .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|e| TlsError::Unusable(e.to_string()))?;
-        Ok(Self { http, ports: Arc::new(ports), settings_digest: settings_digest.into() })
+        Ok(Self { http, addresses, settings_digest: settings_digest.into() })
     }
 
     /// What the other nodes' settings must have as digest.
@@ -103,8 +96,8 @@ impl Peers {
     /// # Errors
     /// [`CallError`], told apart by what was reached.
     pub async fn post(&self, node: u64, path: &str, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, CallError> {
-        let port =
-            self.ports.get(&node).ok_or_else(|| CallError::Unreachable(node, "it is not in this node's configuration".to_owned()))?;
+        let address = self.addresses.of(node);
+        let port = address.ok_or_else(|| CallError::Unreachable(node, "its address is not known here".to_owned()))?.port;
         let url = format!("https://{}:{port}{path}", pki::node_host(node));
         let sent = self.http.post(url).header(SETTINGS_HEADER, &*self.settings_digest).body(body).timeout(timeout).send().await;
         let mut response = sent.map_err(|e| {
@@ -160,8 +153,8 @@ fn rpc_error(error: &CallError) -> RPCError<TypeConfig> {
 impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Peer;
 
-    async fn new_client(&mut self, target: u64, _node: &BasicNode) -> Peer {
-        // Addresses come from the configuration, not from the log: a group may be restarted elsewhere.
+    async fn new_client(&mut self, target: u64, node: &BasicNode) -> Peer {
+        self.addresses.learn_one(target, &node.addr);
         Peer { target, peers: self.clone() }
     }
 }
@@ -199,6 +192,14 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         self.rpc(paths::PRE_VOTE, &rpc, &option).await
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        rpc: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
+        self.rpc(paths::TRANSFER, &rpc, &option).await
     }
 
     async fn full_snapshot(

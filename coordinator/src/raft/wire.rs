@@ -20,6 +20,10 @@ pub mod paths {
     pub const SNAPSHOT: &str = "/raft/snapshot";
     /// How far a follower must have applied before it may answer a read.
     pub const READ_INDEX: &str = "/raft/read-index";
+    /// The leader wants another to lead.
+    pub const TRANSFER: &str = "/raft/transfer";
+    /// Who the members are, as the node that is asked knows it.
+    pub const MEMBERS: &str = "/raft/members";
     /// A command that a client gave to a follower.
     pub const FORWARD: &str = "/raft/forward";
 }

@@ -1,18 +1,11 @@
 //! Who may speak, and as whom.
 
-use crate::group::{Group, acquire, everyone, lease};
+use crate::group::{Group, acquire, everyone, lease, raw};
 use picket_coordinator::pki;
 use picket_coordinator::raft::wire::{Forwarded, paths};
-use picket_coordinator::tls::Identity;
 use picket_core::coordination::{Answer, Command, Request};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::ports::{Coordinator as _, PortError};
-use std::path::Path;
-
-fn raw(pki: &Path, principal: &Principal) -> reqwest::Client {
-    let tls = Identity::read(pki, principal).unwrap().client().unwrap();
-    reqwest::Client::builder().use_preconfigured_tls(tls).no_proxy().build().unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn raft_routes_are_for_nodes_and_nobody_speaks_for_another() {

@@ -7,7 +7,6 @@ use picket_core::facts::ClusterFacts;
 use picket_core::ids::{AgentKind, Principal};
 use picket_core::ledger::EntryState as S;
 use picket_core::limits::LimitRule as L;
-use picket_core::outcome::Report;
 use picket_core::phase::Phase;
 
 #[test]
@@ -108,7 +107,7 @@ fn m12_an_indeterminate_claim_keeps_its_scope() {
     let mut w = World::new();
     let first = w.permitted(limit(service("shop", 1)));
     w.claim(&first);
-    w.report(&first, Report::CannotTell { why: "lost".into(), landed: None });
+    w.report(&first, cannot_tell(true));
     assert_eq!(w.at(&first), S::Indeterminate);
     w.after_ms(10 * 60_000);
     w.read();
