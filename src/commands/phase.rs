@@ -96,8 +96,12 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             say(wiring, command, format!("{agent} is in {phase}"), *json).await
         }
         PhaseCommand::Restart { agent, why, json } => {
-            let command = Command::RestartEvidence { agent: *agent, why: why.clone() };
-            say(wiring, command, format!("{agent}'s evidence starts again"), *json).await
+            super::submit(wiring, Command::RestartEvidence { agent: *agent, why: why.clone() }).await?;
+            if *json {
+                return super::print_json(&serde_json::json!({ "restarted": agent }));
+            }
+            println!("{agent}'s evidence starts again");
+            Ok(())
         }
         PhaseCommand::Demote { agent, why, json } => {
             let command = Command::SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why: why.clone() };
