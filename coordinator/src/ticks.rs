@@ -22,7 +22,9 @@ pub async fn propose_ticks<C: Host>(node: Arc<Node<C>>, every_ms: u64, boot: Str
         next = (next + every).max(C::now());
         C::sleep_until(next).await;
         node.machine.read(|state| count_violations(state.violations()));
-        if !node.raft.is_leader() {
+        let leads = node.raft.is_leader();
+        metrics::gauge!("picket_coordinator_leads").set(if leads { 1.0 } else { 0.0 });
+        if !leads {
             continue;
         }
         count += 1;
