@@ -4,6 +4,7 @@ use crate::api::{self, Clock, Node};
 use crate::log::{DiskLog, LogError};
 use crate::pki::{self, PkiError};
 use crate::raft::Raft;
+use crate::raft::addresses::AddressBook;
 use crate::raft::machine::Machine;
 use crate::raft::network::Peers;
 use crate::ticks;
@@ -120,7 +121,8 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let (dir, settings) = (config.data_dir.clone(), config.settings.clone());
     let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, <Machine>::open(&dir, settings)?))).await;
     let (log, machine) = opened.map_err(|e| NodeError::Raft(e.to_string()))??;
-    let peers = Peers::new(&identity, &config.peers, &machine.settings_digest())?;
+    let addresses = AddressBook::new(&config.peers).map_err(&bad)?;
+    let peers = Peers::new(config.id, &identity, addresses, &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
     let raft_config = config.timers.raft_config().map_err(|e| bad(e.to_string()))?;
@@ -130,7 +132,7 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let node = Arc::new(Node::new(config.id, raft.clone(), machine, peers, signing_key, config.clock.clone()));
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), api::router(node.clone()), stop.clone()));
+    tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), node.clone(), stop.clone()));
     let ticks = ticks::propose_ticks(node.clone(), config.timers.tick_ms, boot_id(config.id)?);
     let until = stop.clone();
     tasks.spawn(async move { _ = until.run_until_cancelled_owned(ticks).await });
@@ -190,6 +192,7 @@ impl NodeHandle {
         if let Err(error) = self.node.raft.shutdown().await {
             tracing::warn!(%error, "Raft did not end cleanly");
         }
+        self.node.peers.close();
         let log = self.log;
         if let Err(error) = tokio::task::spawn_blocking(move || log.close()).await {
             tracing::warn!(%error, "the log did not close cleanly");

@@ -1,7 +1,7 @@
 //! The leader proposes that time has passed.
 
 use crate::api::Node;
-use crate::raft::{Host, Proposed};
+use crate::raft::{Host, Written};
 use openraft::type_config::TypeConfigExt as _;
 use picket_core::coordination::{Command, Request};
 use picket_core::ids::{Principal, RequestId};
@@ -27,8 +27,8 @@ pub async fn propose_ticks<C: Host>(node: Arc<Node<C>>, every_ms: u64, boot: Str
         }
         count += 1;
         let request = Request { request_id: RequestId(format!("{boot}-{count}")), command: Command::Tick };
-        let said = node.proposes(Principal::Node(node.id), request);
-        match Proposed::new(&said, (node.clock)()) {
+        let written = Written::new(&request).map_err(|e| e.to_string());
+        match written.and_then(|tick| node.proposes(Principal::Node(node.id), tick).map_err(|e| e.to_string())) {
             // Without a quorum ticks would pile up in the log: one at a time.
             Ok(proposed) => {
                 if let Err(error) = node.raft.client_write(proposed).await {

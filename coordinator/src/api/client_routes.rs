@@ -2,11 +2,12 @@
 
 use super::error::Problem;
 use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, reads, writes};
+use crate::raft::Written;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use picket_core::coordination::{Answer, CoordinatorStatus, LedgerEntry, Request, WatchPage};
+use picket_core::coordination::{Answer, CoordinatorStatus, LedgerEntry, WatchPage};
 use picket_core::ids::{EntryId, Principal};
 use picket_core::permit::Permit;
 use serde::Deserialize;
@@ -31,8 +32,8 @@ pub(super) fn routes() -> Router<Arc<Node>> {
 
 async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Json<Answer>, Problem> {
     let _place = node.calls.try_acquire().map_err(|_| Problem::full("submit"))?;
-    let request: Request = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
-    writes::submit(&node, principal, request).await.map(Json)
+    let written = Written::read(body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
+    writes::submit(&node, principal, written).await.map(Json)
 }
 
 async fn status(State(node): State<Arc<Node>>, Caller(_): Caller) -> Result<Json<CoordinatorStatus>, Problem> {

@@ -3,7 +3,9 @@
 use super::writer::{Job, SEGMENT_BYTES, Writer};
 use super::{LogError, durable, segment};
 use crate::disk::{Disk, Files, Open};
+use crate::raft::codec;
 use crate::raft::{Entry, Host, LogId, TypeConfig, Vote};
+use bytes::Bytes;
 use futures::executor::block_on;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
@@ -149,7 +151,7 @@ async fn read_segments(disk: &impl Disk, dir: &Path, memory: &mut Memory) -> Res
                 return Err(format!("index {} follows {previous:?}, purged up to {purged:?}: entries are missing", record.index));
             }
             previous = Some(record.index);
-            let entry: Entry = serde_json::from_slice(record.payload).map_err(|e| format!("the entry does not parse: {e}"))?;
+            let entry = codec::entry(Bytes::copy_from_slice(record.payload)).map_err(|e| format!("the entry does not parse: {e}"))?;
             if entry.log_id.index != record.index {
                 return Err(format!("the entry says index {}, its record {}", entry.log_id.index, record.index));
             }
@@ -275,7 +277,8 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
                 {
                     return Err(io::Error::other(format!("index {index} would follow {last}: the log must have no holes")));
                 }
-                let bytes = serde_json::to_vec(&entry)?;
+                let mut bytes = Vec::new();
+                codec::put_entry(&mut bytes, &entry).map_err(io::Error::other)?;
                 memory.entries.insert(index, (entry, bytes.len()));
                 records.push((index, bytes));
             }

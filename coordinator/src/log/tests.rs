@@ -148,7 +148,7 @@ async fn damage_in_the_middle_refuses_to_start_and_names_file_and_offset() {
     let path = only_segment(dir.path());
     let whole = fs::read(&path).unwrap();
     for (entry, start) in offsets(&path).into_iter().enumerate().take(9) {
-        for at in [start, start + 5, start + 12, start + 30, start + record::HEADER_BYTES + 3] {
+        for at in [start, start + 5, start + 12, start + 30, start + record::HEADER_BYTES + 2] {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x40;
             fs::write(&path, &bytes).unwrap();

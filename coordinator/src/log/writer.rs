@@ -30,6 +30,30 @@ pub(super) enum Job<C: Host> {
     Purge { upto: u64, mark: Vec<u8>, done: oneshot::Sender<io::Result<()>> },
 }
 
+/// Appends that wait already share one sync. Every commit brings a hint: the newest waits until the group is durable, and ends no group.
+struct Group<C: Host> {
+    records: Vec<(u64, Vec<u8>)>,
+    waiting: Vec<IOFlushed<C>>,
+    hint: Option<Vec<u8>>,
+}
+
+impl<C: Host> Group<C> {
+    /// Takes what waits; gives back the first job that is of another kind.
+    fn take_along(&mut self, jobs: &mut Receiver<Job<C>>) -> Option<Job<C>> {
+        loop {
+            match jobs.try_recv() {
+                Ok(Job::Append { records, done }) => {
+                    self.records.extend(records);
+                    self.waiting.push(done);
+                }
+                Ok(Job::Hint { bytes }) => self.hint = Some(bytes),
+                Ok(other) => return Some(other),
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
 pub(super) struct Writer<D: Disk> {
     disk: D,
     dir: PathBuf,
@@ -60,34 +84,30 @@ impl<D: Disk> Writer<D> {
                     None => return,
                 },
             };
-            let (mut records, done) = match job {
-                Job::Append { records, done } => (records, done),
+            let mut group = match job {
+                Job::Append { records, done } => Group { records, waiting: vec![done], hint: None },
                 Job::Close => return,
                 other => {
                     self.one(other).await;
                     continue;
                 }
             };
-            // Appends that wait already share one sync.
-            let mut waiting = vec![done];
-            while next.is_none() {
-                match jobs.try_recv() {
-                    Ok(Job::Append { records: more, done }) => {
-                        records.extend(more);
-                        waiting.push(done);
-                    }
-                    Ok(other) => next = Some(other),
-                    Err(_) => break,
-                }
-            }
-            let result = self.refuse_after_failure().map_or_else(|| Ok(()), Err);
-            let result = match result {
-                Ok(()) => self.append(&records).await.map_err(|e| self.fail(e)),
-                Err(refused) => Err(refused),
-            };
-            for done in waiting {
-                done.io_completed(result.as_ref().copied().map_err(|e| io::Error::new(e.kind(), e.to_string())));
-            }
+            next = group.take_along(&mut jobs);
+            self.write(group).await;
+        }
+    }
+
+    async fn write<C: Host>(&mut self, group: Group<C>) {
+        let Group { records, waiting, hint } = group;
+        let result = match self.refuse_after_failure() {
+            None => self.append(&records).await.map_err(|e| self.fail(e)),
+            Some(refused) => Err(refused),
+        };
+        for done in waiting {
+            done.io_completed(result.as_ref().copied().map_err(|e| io::Error::new(e.kind(), e.to_string())));
+        }
+        if let Some(bytes) = hint {
+            self.one(Job::<C>::Hint { bytes }).await;
         }
     }
 
