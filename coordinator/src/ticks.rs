@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A snapshot is begun after this many bytes of commands, however few they are.
+const SNAPSHOT_BYTES: u64 = 64 << 20;
+
 /// While this node leads, it proposes that time has passed; runs until dropped. A tick that fails is not repeated: the next one says more.
 ///
 /// `boot` tells the ticks of one life of this node from those of another.
@@ -22,6 +25,12 @@ pub async fn propose_ticks<C: Host>(node: Arc<Node<C>>, every_ms: u64, boot: Str
         next = (next + every).max(C::now());
         C::sleep_until(next).await;
         node.machine.read(|state| count_violations(state.violations()));
+        // Entries may be large: `snapshot_every` alone would let a restart apply gigabytes again.
+        if node.machine.bytes_since_snapshot() > SNAPSHOT_BYTES
+            && let Err(error) = node.raft.trigger().snapshot().await
+        {
+            tracing::debug!(%error, "a snapshot was not begun");
+        }
         if !node.raft.is_leader() {
             continue;
         }

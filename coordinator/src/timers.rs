@@ -31,8 +31,8 @@ impl Default for RaftTimers {
             election_max_ms: 220,
             tick_ms: 250,
             snapshot_timeout_ms: 10_000,
-            snapshot_every: 5_000,
-            entries_kept: 1_000,
+            snapshot_every: 50_000,
+            entries_kept: 10_000,
         }
     }
 }

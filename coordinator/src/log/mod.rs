@@ -3,7 +3,9 @@
 //! One thread writes; a record is acknowledged only after `fdatasync`. Vote, purge mark and snapshot are replaced by rename.
 //! At open, a torn tail is cut off and anything worse refuses to start, naming file and offset.
 
+mod catalog;
 pub mod disk;
+mod memory;
 pub mod durable;
 pub mod record;
 pub mod segment;
