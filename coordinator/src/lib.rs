@@ -1,6 +1,6 @@
 //! A node of the coordinator: the state machine of `picket-state-machine`, replicated by Raft, reached by mutual TLS.
 //!
-//! `disk/` is the disk, `log/` the log on it, `raft/` binds openraft to it, `transport/` carries what nodes say to each other,
+//! `disk/` is the disk, `log/` the log on it, `raft/` binds openraft to it, over connections of `picket-coordinator-transport`,
 //! `api/` is what others call, `pki` makes their certificates.
 
 pub mod api;
@@ -13,7 +13,6 @@ pub mod raft;
 pub mod ticks;
 pub mod timers;
 pub mod tls;
-pub mod transport;
 
 pub use node::{NodeConfig, NodeError, NodeHandle, serve, serve_on};
 pub use timers::RaftTimers;

@@ -1,6 +1,6 @@
 //! Mutual TLS: both ends show a certificate of picket's CA, and the common name says who it is.
 
-use crate::transport::ALPN;
+use crate::raft::wire::ALPN;
 use picket_core::ids::Principal;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

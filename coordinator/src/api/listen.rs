@@ -1,8 +1,8 @@
 //! Accepts connections: the handshake proves who calls before a byte of a request is read.
 
 use super::{Caller, Node, node_calls};
+use crate::raft::wire::ALPN;
 use crate::tls::principal_of;
-use crate::transport;
 use axum::Router;
 use axum::body::Body;
 use hyper::service::service_fn;
@@ -68,7 +68,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, no
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate = certificates.first().ok_or("no certificate was shown")?;
     let caller = Caller(principal_of(certificate).map_err(|e| e.to_string())?);
-    if stream.get_ref().1.alpn_protocol() == Some(transport::ALPN) {
+    if stream.get_ref().1.alpn_protocol() == Some(ALPN) {
         return node_calls::serve(node, &caller.0, stream).await;
     }
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {

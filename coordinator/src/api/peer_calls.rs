@@ -2,10 +2,10 @@
 
 use super::error::Problem;
 use crate::raft::codec;
+use crate::raft::link::CallError;
 use crate::raft::network::{self, Peers};
 use crate::raft::wire::{Forwarded, ReadIndex, Speaker, ask};
-use crate::transport::frame::Frame;
-use crate::transport::link::CallError;
+use picket_coordinator_transport::frame::Frame;
 use picket_core::coordination::Answer;
 use std::future::Future;
 use std::time::Duration;

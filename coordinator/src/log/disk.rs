@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait for the writer.
 const JOBS_MAX: usize = 1024;
+/// As many bytes of entries stay in memory as this many files hold.
+const SEGMENTS_IN_MEMORY: usize = 2;
 /// Bytes of entries handed out at once to replicate.
 const BATCH_BYTES: usize = 4 << 20;
 const HINT_BYTES: usize = 512;
@@ -66,7 +68,7 @@ impl DiskLog {
 }
 
 impl<C: Host> DiskLog<C> {
-    /// Opens or creates the log in `dir`; a new file is begun after `segment_bytes`.
+    /// Opens or creates the log in `dir`; a new file is begun after `segment_bytes`, and about two files' worth of entries stay in memory.
     ///
     /// # Errors
     /// As `open`.
@@ -77,9 +79,9 @@ impl<C: Host> DiskLog<C> {
         let lock = lock.ok_or_else(|| LogError::InUse { path: dir.to_owned() })?;
         let vote_path = dir.join("vote");
         let purge_mark = dir.join("purged");
-        let mut memory = Memory { vote: read_json(&disk, &vote_path)?, purged: read_json(&disk, &purge_mark)?, ..Memory::default() };
+        let newest_max_bytes = usize::try_from(segment_bytes).unwrap_or(usize::MAX).saturating_mul(SEGMENTS_IN_MEMORY);
+        let mut memory = Memory::new(newest_max_bytes, read_json(&disk, &vote_path)?, read_json(&disk, &purge_mark)?);
         let segments = read_segments(&disk, dir, &mut memory).await?;
-        memory.last = memory.last.or(memory.purged);
         let hint_path = dir.join("committed");
         let hint = disk.open(&hint_path, Open::InPlace).map_err(LogError::io(&hint_path))?;
         memory.committed = read_hint(&disk.read(&hint_path).map_err(LogError::io(&hint_path))?);

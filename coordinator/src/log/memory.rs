@@ -3,11 +3,9 @@
 use crate::raft::{Entry, LogId, Vote};
 use std::collections::VecDeque;
 
-/// Bytes of entries that are kept for readers; older ones are read from disk.
-const NEWEST_MAX_BYTES: usize = 16 << 20;
-
-#[derive(Default)]
 pub(super) struct Memory {
+    /// Bytes of entries that are kept for readers; older ones are read from disk.
+    newest_max_bytes: usize,
     /// Side by side, up to `last`; each with its bytes on disk.
     newest: VecDeque<(Entry, usize)>,
     newest_bytes: usize,
@@ -18,12 +16,16 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    pub(super) const fn new(newest_max_bytes: usize, vote: Option<Vote>, purged: Option<LogId>) -> Self {
+        Self { newest_max_bytes, newest: VecDeque::new(), newest_bytes: 0, purged, last: purged, committed: None, vote }
+    }
+
     /// Adds an entry behind the last one. `durable` is the last index that is on disk: what is not stays here, whatever its size.
     pub(super) fn push(&mut self, entry: Entry, len_bytes: usize, durable: Option<u64>) {
         self.last = Some(entry.log_id);
         self.newest_bytes += len_bytes;
         self.newest.push_back((entry, len_bytes));
-        while self.newest_bytes > NEWEST_MAX_BYTES && self.first().is_some_and(|first| Some(first) <= durable) {
+        while self.newest_bytes > self.newest_max_bytes && self.first().is_some_and(|first| Some(first) <= durable) {
             if let Some((_, len_bytes)) = self.newest.pop_front() {
                 self.newest_bytes -= len_bytes;
             }

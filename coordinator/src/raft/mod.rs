@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod codec;
 mod host;
+pub mod link;
 pub mod machine;
 pub mod network;
 mod proposed;

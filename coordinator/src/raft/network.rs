@@ -1,13 +1,11 @@
 //! Calls to the other nodes, over connections that last.
 
 use super::addresses::AddressBook;
+use super::link::{CallError, Dialer, Link};
 use super::wire::{Greeting, SnapshotHead, ask};
 use super::{Snapshot, TypeConfig, Vote, codec};
 use crate::api::error::Problem;
 use crate::tls::{Identity, TlsError};
-use crate::transport::connection::{Connection, Lost, Sent};
-use crate::transport::frame::Frame;
-use crate::transport::link::{CallError, Dialer, Link};
 use futures::{Stream, StreamExt as _};
 use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
@@ -17,6 +15,8 @@ use openraft::raft::{
     VoteRequest, VoteResponse,
 };
 use openraft::{BasicNode, OptionalSend};
+use picket_coordinator_transport::connection::{Connection, Lost, Sent};
+use picket_coordinator_transport::frame::Frame;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};

@@ -4,6 +4,9 @@ use super::{LogId, SnapshotMeta, Vote, Written};
 use picket_core::ids::Principal;
 use serde::{Deserialize, Serialize};
 
+/// The protocol's name in the TLS handshake (ALPN): by it nodes and clients share a port. Another version is another name.
+pub const ALPN: &[u8] = b"picket-raft/1";
+
 /// Kinds of calls.
 pub mod ask {
     /// The first frame of a connection: [`super::Greeting`].

@@ -3,11 +3,10 @@
 use crate::group::{DEADLINE, Group, acquire, everyone, lease};
 use picket_coordinator::pki;
 use picket_coordinator::raft::addresses::AddressBook;
-use picket_coordinator::raft::wire::{Greeting, ask};
+use picket_coordinator::raft::link::{CallError, Dialer, Link};
+use picket_coordinator::raft::wire::{ALPN, Greeting, ask};
 use picket_coordinator::tls::Identity;
-use picket_coordinator::transport::ALPN;
-use picket_coordinator::transport::connection::Connection;
-use picket_coordinator::transport::link::{CallError, Dialer, Link};
+use picket_coordinator_transport::connection::Connection;
 use picket_core::coordination::{Answer, Command, Request};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::ports::{Coordinator as _, PortError};

@@ -82,6 +82,12 @@ impl Incoming {
         Self { bytes: BytesMut::new(), max_bytes: GREETING_MAX_BYTES }
     }
 
+    /// Frames up to this many bytes, from the first.
+    #[must_use]
+    pub fn up_to(max_bytes: usize) -> Self {
+        Self { bytes: BytesMut::new(), max_bytes }
+    }
+
     /// From now on frames may be long.
     pub const fn greeted(&mut self) {
         self.max_bytes = FRAME_MAX_BYTES;

@@ -1,6 +1,6 @@
 //! The answering end of a connection.
 
-use super::frame::{self, Frame, Incoming};
+use crate::frame::{self, Frame, Incoming};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
 use std::future::Future;

@@ -1,11 +1,11 @@
 //! One way to one node: a connection that is made when it is needed, and made anew when it broke.
 
-use super::ALPN;
-use super::connection::{Connection, Lost};
-use super::frame::{self, Frame, Incoming};
+use super::addresses::AddressBook;
+use super::wire::ALPN;
 use crate::pki;
-use crate::raft::addresses::AddressBook;
 use crate::tls::{Identity, TlsError, principal_of};
+use picket_coordinator_transport::connection::{Connection, Lost};
+use picket_coordinator_transport::frame::{self, Frame, Incoming};
 use picket_core::ids::Principal;
 use rand::{RngExt as _, SeedableRng as _};
 use rustls::pki_types::ServerName;

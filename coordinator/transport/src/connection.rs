@@ -1,6 +1,6 @@
 //! The calling end of a connection: many calls at once, each with its answer.
 
-use super::frame::{self, Frame, FrameError, Incoming};
+use crate::frame::{self, Frame, FrameError, Incoming};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
