@@ -3,7 +3,7 @@
 use super::catalog::Catalog;
 use super::memory::Memory;
 use super::writer::{Job, SEGMENT_BYTES, Writer};
-use super::{LogError, durable, segment};
+use super::{LogError, durable, record, segment};
 use crate::disk::{Disk, Files, Open};
 use crate::raft::codec;
 use crate::raft::{Entry, Host, LogId, TypeConfig, Vote};
@@ -131,10 +131,10 @@ impl<C: Host> DiskLog<C> {
                 first
             };
             let read = self.catalog.read(&self.disk, next, first.min(end), max_bytes as u64)?;
-            let Some(last) = read.last() else { return Ok(entries) };
-            next = last.log_id.index + 1;
+            // Nothing is there before the first in memory when the log begins with it, or its files were purged just now.
+            next = read.last().map_or(first, |last| last.log_id.index + 1);
             entries.extend(read);
-            if limited {
+            if limited && !entries.is_empty() {
                 return Ok(entries);
             }
         }
@@ -181,7 +181,7 @@ async fn read_segments(disk: &impl Disk, dir: &Path, memory: &mut Memory) -> Res
             }
             if purged.is_none_or(|p| record.index > p) {
                 // It was read from there.
-                memory.push(entry, record.payload.len(), Some(record.index));
+                memory.push(entry, record.len_bytes(), Some(record.index));
             }
             Ok(())
         })
@@ -295,7 +295,7 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
                 }
                 let mut bytes = Vec::new();
                 codec::put_entry(&mut bytes, &entry).map_err(io::Error::other)?;
-                memory.push(entry, bytes.len(), durable);
+                memory.push(entry, record::HEADER_BYTES + bytes.len(), durable);
                 records.push((index, bytes));
             }
         }

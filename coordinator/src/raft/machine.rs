@@ -1,7 +1,7 @@
 //! The state machine as openraft sees it: state in memory, snapshots on disk.
 
 use super::snapshot_file::SnapshotFile;
-use super::{Effect, Entry, Host, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::{Effect, Entry, Host, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, Unreadable};
 use crate::disk::{Disk, Files};
 use crate::log::{LogError, durable};
 use crate::planted::{Fault, is_planted, local_number};
@@ -38,7 +38,7 @@ impl Applied {
             }
             EntryPayload::Normal(proposed) => {
                 self.bytes += proposed.bytes().len() as u64;
-                let unreadable = |e| io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id));
+                let unreadable = |e: Unreadable| io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id));
                 let (said, at) = proposed.read().map_err(unreadable)?;
                 let mut reply = picket_state_machine::apply(&mut self.state, &said, at).answer;
                 if is_planted(Fault::TokenFromLocalCounter) {
