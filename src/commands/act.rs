@@ -44,7 +44,7 @@ pub enum ActCommand {
         #[arg(long)]
         keep_undos: bool,
     },
-    /// Releases STOP; agents stay in Observe.
+    /// Releases the STOP that is set now; agents stay in Observe.
     Resume,
 }
 
@@ -63,17 +63,26 @@ pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
             (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved")
         }
         ActCommand::Deny { id, why } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied"),
-        ActCommand::Undo { id } => (Command::Undo { entry: id.as_str().into() }, "being taken back"),
+        ActCommand::Undo { id } => {
+            let stop_epoch = as_person(wiring)?.status().await?.stop.epoch;
+            (Command::Undo { entry: id.as_str().into(), stop_epoch }, "being taken back")
+        }
         ActCommand::Resolve { id, how } => {
             let resolution = match how.as_str() {
                 "settled" => Resolution::Settled,
                 "failed" => Resolution::Failed,
-                _ => Resolution::Undo,
+                _ => Resolution::Undo { stop_epoch: as_person(wiring)?.status().await?.stop.epoch },
             };
             (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved")
         }
         ActCommand::Stop { keep_undos } => (Command::Stop { keep_undos: *keep_undos }, "STOP is set"),
-        ActCommand::Resume => (Command::Resume, "STOP is released; agents are in Observe"),
+        ActCommand::Resume => {
+            let stop = as_person(wiring)?.status().await?.stop;
+            if stop.set {
+                println!("STOP {} was pressed by {}", stop.epoch, stop.by);
+            }
+            (Command::Resume { stop_epoch: stop.epoch }, "STOP is released; agents are in Observe")
+        }
     };
     super::submit(wiring, command).await?;
     println!("{said}");

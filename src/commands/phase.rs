@@ -41,6 +41,7 @@ fn agent_of(name: &str) -> anyhow::Result<AgentKind> {
 /// When the coordinator is away or refuses.
 pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> {
     let status = super::as_person(wiring)?.status().await?;
+    let stop_epoch = status.stop.epoch;
     match command {
         PhaseCommand::Show { json: true } => super::print_json(&status.phases),
         PhaseCommand::Show { json: false } => {
@@ -72,13 +73,13 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
                 Some(Phase::Observe) | None => Phase::Assist,
                 Some(_) => Phase::Autonomous,
             };
-            super::submit(wiring, Command::SetPhase { agent, phase, why: "promoted on the command line".into() }).await?;
+            super::submit(wiring, Command::SetPhase { agent, phase, stop_epoch, why: "promoted on the command line".into() }).await?;
             println!("{agent} is in {phase}");
             Ok(())
         }
         PhaseCommand::Demote { agent, why } => {
             let agent = agent_of(agent)?;
-            super::submit(wiring, Command::SetPhase { agent, phase: Phase::Observe, why: why.clone() }).await?;
+            super::submit(wiring, Command::SetPhase { agent, phase: Phase::Observe, stop_epoch, why: why.clone() }).await?;
             println!("{agent} is in observe");
             Ok(())
         }

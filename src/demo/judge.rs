@@ -96,7 +96,9 @@ impl Judge {
 impl Judge {
     /// The person's consent to whatever the gate says is earned.
     async fn promote(&self) -> anyhow::Result<()> {
-        for (agent, view) in self.operator.status().await?.phases {
+        let status = self.operator.status().await?;
+        let stop_epoch = status.stop.epoch;
+        for (agent, view) in status.phases {
             let next = match view.state.phase {
                 Phase::Observe => Phase::Assist,
                 Phase::Assist => Phase::Autonomous,
@@ -104,8 +106,8 @@ impl Judge {
             };
             if view.gate.missing.is_empty() {
                 let why = format!("earned: {} of {} episodes right", view.state.correct, view.state.episodes);
-                let id = format!("earned-{agent}-{next}-{}", view.state.episodes);
-                self.operator.submit(id.into(), Command::SetPhase { agent, phase: next, why }).await?;
+                let id = format!("earned-{agent}-{next}-{}-{stop_epoch}", view.state.episodes);
+                self.operator.submit(id.into(), Command::SetPhase { agent, phase: next, stop_epoch, why }).await?;
             }
         }
         Ok(())

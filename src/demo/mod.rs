@@ -182,8 +182,9 @@ async fn grant(operator: &picket_coordinator_client::CoordinatorClient, phase: P
     if phase == Phase::Observe {
         return Ok(());
     }
+    let stop_epoch = operator.status().await?.stop.epoch;
     for agent in AgentKind::ALL {
-        let command = Command::SetPhase { agent, phase, why: "granted under the demonstration CA".into() };
+        let command = Command::SetPhase { agent, phase, stop_epoch, why: "granted under the demonstration CA".into() };
         operator.submit(format!("grant-{agent}-{phase}").into(), command).await?;
     }
     Ok(())

@@ -90,7 +90,7 @@ async fn answer_approvals(human: CoordinatorClient, clock: RunClock) {
                 continue;
             }
             let command = Command::Approve { entry: entry.id.clone(), digest: entry.digest.clone(), stop_epoch: status.stop.epoch };
-            if let Err(error) = human.submit(format!("approve-{}", entry.id).into(), command).await {
+            if let Err(error) = human.submit(format!("approve-{}-{}", entry.id, status.stop.epoch).into(), command).await {
                 tracing::warn!(%error, "an approval did not get through");
             }
         }

@@ -167,7 +167,7 @@ impl World {
         let coordinator = InMemoryCoordinator::new(settings, key.clone(), clock.clone());
         let operator = coordinator.handle(Principal::Human("operator".into()));
         for agent in AgentKind::ALL {
-            let command = Command::SetPhase { agent, phase: Phase::Autonomous, why: "evaluation".into() };
+            let command = Command::SetPhase { agent, phase: Phase::Autonomous, stop_epoch: 0, why: "evaluation".into() };
             operator.submit(format!("grant-{agent}").into(), command).await?;
         }
         // Names differ by seed, so that runs can be scored together.

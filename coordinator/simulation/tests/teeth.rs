@@ -3,33 +3,40 @@
 
 use picket_coordinator::planted as node;
 use picket_coordinator_simulation::{Options, run_seed};
+use picket_state_machine as rule;
 use std::fmt;
 
 /// Seeds that a fault may take to be found.
 const SEEDS_MAX: u64 = 60;
 
-/// Whose fault. The state machine's own come under a feature of the same name: one more variant here, and its line in `plant`.
+/// The state machine's faults that a run of this simulation can show: its own tests find them all.
+const RULES: [rule::Fault; 2] = [rule::Fault::ConsentWithoutStopEpoch, rule::Fault::StopLoosened];
+
+/// Whose fault.
 #[derive(Clone, Copy)]
 enum Planted {
     Node(node::Fault),
+    Rule(rule::Fault),
 }
 
 impl fmt::Display for Planted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node(fault) => write!(f, "{fault:?}"),
+            Self::Rule(fault) => write!(f, "{fault:?}"),
         }
     }
 }
 
 impl Planted {
     fn all() -> Vec<Self> {
-        node::Fault::ALL.into_iter().map(Self::Node).collect()
+        node::Fault::ALL.into_iter().map(Self::Node).chain(RULES.into_iter().map(Self::Rule)).collect()
     }
 
     fn plant(self) {
         match self {
             Self::Node(fault) => node::plant(Some(fault)),
+            Self::Rule(fault) => rule::plant(Some(fault)),
         }
     }
 }
@@ -41,6 +48,7 @@ fn hunt(planted: Planted) -> Option<(u64, String)> {
         planted.plant();
         let outcome = run_seed(seed, &Options::for_seed(seed), false);
         node::plant(None);
+        rule::plant(None);
         let first = outcome.findings.first()?;
         Some((seed, first.to_string().chars().take(160).collect()))
     })

@@ -39,7 +39,7 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
     let rules = &state.settings.limits;
     let mut broken = Vec::new();
     broken.extend(restore::forbids(state));
-    if state.stop.set && !(entry.is_undo() && state.keep_undos) && !is_planted(Fault::ClaimWithoutStopEpoch) {
+    if state.stop.set && !(entry.is_undo() && state.stop.keep_undos) && !is_planted(Fault::ClaimWithoutStopEpoch) {
         broken.push(Violation::new(LimitRule::Stopped, Some(Invariant::I9), format!("STOP was pressed by {}", state.stop.by)));
     }
     if entry.is_undo() {

@@ -4,7 +4,7 @@ use crate::authority;
 use crate::propose::ruled;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{admission, entry::Approval, ledger, permitted, phase, queue};
+use crate::{admission, entry::Approval, ledger, permitted, phase, queue, stop};
 use picket_core::action::Digest;
 use picket_core::ids::{EntryId, Principal};
 use picket_core::ledger::{EntryState, LedgerEvent};
@@ -25,11 +25,11 @@ pub(crate) fn approve(state: &mut State, who: &Principal, id: &EntryId, digest: 
     if let Err(refused) = waiting(state, id, EntryState::AwaitingApproval) {
         return refused;
     }
-    if state.stop.set || stop_epoch != state.stop.epoch {
-        return Reply::refused(
-            LimitRule::Stopped,
-            format!("it was shown under stop epoch {stop_epoch}, now it is {}: look again", state.stop.epoch),
-        );
+    if let Err(violation) = stop::check_consent(state, stop_epoch) {
+        return Reply::Refused { violations: vec![violation] };
+    }
+    if state.stop.set {
+        return Reply::refused(LimitRule::Stopped, format!("STOP is set by {}: release it first", state.stop.by));
     }
     if state.entries.get(id).is_none_or(|e| e.view.digest != *digest) {
         return Reply::refused(LimitRule::NotAllowed, format!("{id} is another act than the one that was shown"));

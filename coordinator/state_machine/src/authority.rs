@@ -54,7 +54,8 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
         | Command::Undo { .. }
         | Command::Resolve { .. }
         | Command::Stop { .. }
-        | Command::Resume
+        | Command::Resume { .. }
+        | Command::BackupTaken { .. }
         | Command::SetPhase { .. }
         | Command::SetPolicy { .. }
         | Command::WaiveJournal { .. }

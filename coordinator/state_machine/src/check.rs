@@ -73,7 +73,7 @@ fn stopped(state: &State, broken: &mut Vec<(Invariant, String)>) {
         if entry.view.state != EntryState::Permitted {
             continue;
         }
-        let lives_on = entry.is_undo() && state.keep_undos && state.restore.is_none();
+        let lives_on = entry.is_undo() && state.stop.keep_undos && state.restore.is_none();
         if permit.stop_epoch != state.stop.epoch || permit.restore_epoch != state.tokens.restore_epoch() || (state.stop.set && !lives_on) {
             broken.push((Invariant::I9, format!("{} is still Permitted from before STOP or a restore", entry.id())));
         }

@@ -71,7 +71,7 @@ impl Clock {
 mod tests {
     use super::*;
 
-    const RESUME: Command = Command::Resume;
+    const RESUME: Command = Command::Resume { stop_epoch: 0 };
 
     fn by(term: u64) -> Option<Proposer> {
         Some(Proposer { node: term % 3 + 1, term })

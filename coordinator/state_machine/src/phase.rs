@@ -2,9 +2,9 @@
 
 use crate::bounds;
 use crate::entry::Entry;
-use crate::ledger;
 use crate::reply::Reply;
 use crate::state::State;
+use crate::{ledger, stop};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::LedgerEvent;
@@ -79,14 +79,17 @@ pub(crate) fn demote(state: &mut State, agent: AgentKind, to: Phase, because: &s
     }
 }
 
-/// A person sets a phase: down at will, up one step when earned, or by fiat under the demonstration CA.
-pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phase, why: &str) -> Reply {
+/// A person sets a phase: down at will; up one step, under the stop epoch that was shown, when earned or by fiat under the demonstration CA.
+pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phase, shown: u64, why: &str) -> Reply {
     let now = state.now();
     let known = state.phases.state_of(agent);
     let because = format!("{who}: {why}");
     if to <= known.phase {
         demote(state, agent, to, &because);
         return Reply::Done;
+    }
+    if let Err(violation) = stop::check_consent(state, shown) {
+        return Reply::Refused { violations: vec![violation] };
     }
     if state.stop.set {
         return Reply::refused(LimitRule::Stopped, format!("STOP is set by {}: release it first", state.stop.by));

@@ -42,12 +42,16 @@ pub enum Fault {
     LeaseGrantedWhileHeld,
     /// A scope is granted again with the token that it had.
     TokenNotRaised,
+    /// A release, a promotion or an undo holds under another STOP than its sender was shown.
+    ConsentWithoutStopEpoch,
+    /// A second STOP gives leave for undos that the first withheld.
+    StopLoosened,
 }
 
 #[cfg(feature = "planted-faults")]
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::TokenOfThisNode,
         Self::ClockOfThisNode,
         Self::AnswersNotInSnapshot,
@@ -60,6 +64,8 @@ impl Fault {
         Self::OldPermitAfterRestore,
         Self::LeaseGrantedWhileHeld,
         Self::TokenNotRaised,
+        Self::ConsentWithoutStopEpoch,
+        Self::StopLoosened,
     ];
 }
 
@@ -109,17 +115,19 @@ mod on {
     use crate::state::State;
     use picket_core::scope::FencingToken;
     use picket_core::time::Timestamp;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::cell::Cell;
 
-    static PLANTED: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
 
-    /// Plants one fault in this process, in place of the one before; `None` takes it out.
+    /// Plants one fault in this thread, in place of the one before; `None` takes it out.
     pub fn plant(fault: Option<Fault>) {
-        PLANTED.store(fault.map_or(0, |f| f as usize + 1), Ordering::SeqCst);
+        PLANTED.set(fault);
     }
 
     pub(crate) fn is_planted(fault: Fault) -> bool {
-        PLANTED.load(Ordering::SeqCst) == fault as usize + 1
+        PLANTED.get() == Some(fault)
     }
 
     /// What a node would keep for itself: no snapshot carries it, and nodes are not compared by it.

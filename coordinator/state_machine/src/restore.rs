@@ -243,6 +243,15 @@ pub(crate) fn waive(state: &mut State, cluster: &ClusterName) -> Reply {
     }
 }
 
+/// A person has put a backup away: what it covers needs no journal.
+pub(crate) fn backup_taken(state: &mut State, revision: u64) -> Reply {
+    if revision > state.log.revision {
+        return Reply::refused(LimitRule::Malformed, format!("revision {revision} has not been: now it is {}", state.log.revision));
+    }
+    state.backup_revision = state.backup_revision.max(revision);
+    Reply::Done
+}
+
 /// A cluster is no more: nobody waits for its fence or journal.
 pub(crate) fn retire(state: &mut State, cluster: &ClusterName) -> Reply {
     if !state.clusters.contains_key(cluster) {

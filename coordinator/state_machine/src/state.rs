@@ -46,12 +46,12 @@ pub struct State {
     pub(crate) clusters: BTreeMap<ClusterName, ClusterBook>,
     pub(crate) phases: Phases,
     pub(crate) stop: StopView,
-    /// The latch lets undos through.
-    pub(crate) keep_undos: bool,
     pub(crate) violations: BTreeMap<Invariant, u64>,
     /// Of those, the ones that others saw.
     pub(crate) reported: BTreeMap<Invariant, u64>,
     pub(crate) policy_version: u64,
+    /// A backup covers the ledger up to this revision.
+    pub(crate) backup_revision: u64,
     /// Restored from a backup, and not released yet.
     pub(crate) restore: Option<Restore>,
     #[serde(serialize_with = "planted::answers_in_snapshot")]
@@ -83,10 +83,10 @@ impl State {
             clusters: BTreeMap::new(),
             phases: Phases::default(),
             stop: StopView::default(),
-            keep_undos: false,
             violations: no_violations(),
             reported: no_violations(),
             policy_version: 0,
+            backup_revision: 0,
             restore: None,
             dedupe: Dedupe::default(),
             changed: Vec::new(),
@@ -218,11 +218,11 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::Report { entry, actuator_epoch, report } => report::report(state, entry, *actuator_epoch, report),
         Command::FenceRaised { actuator_epoch, stop_epoch } => epochs::fence_raised(state, who, *actuator_epoch, *stop_epoch),
         Command::Grade { entry, observer_epoch, outcome } => grade::grade(state, entry, *observer_epoch, outcome),
-        Command::Undo { entry } => undo::by_human(state, entry),
+        Command::Undo { entry, stop_epoch } => undo::by_human(state, entry, *stop_epoch),
         Command::Resolve { entry, resolution } => undo::resolve(state, entry, *resolution),
         Command::Stop { keep_undos } => stop::stop(state, who, *keep_undos),
-        Command::Resume => stop::resume(state, who),
-        Command::SetPhase { agent, phase, why } => phase::set(state, who, *agent, *phase, why),
+        Command::Resume { stop_epoch } => stop::resume(state, who, *stop_epoch),
+        Command::SetPhase { agent, phase, stop_epoch, why } => phase::set(state, who, *agent, *phase, *stop_epoch, why),
         Command::Adjudicate { adjudication } => phase::adjudicate(state, adjudication),
         Command::ReportViolation { invariant, agent, detail } => phase::violation_reported(state, who, *invariant, *agent, detail),
         Command::AcquireLease { scopes, ttl_ms } => automation::acquire(state, who, scopes, *ttl_ms),
@@ -238,6 +238,7 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::SetPolicy { policy } => policy::set(state, policy),
         Command::RestartEvidence { agent, why } => phase::restart_evidence(state, who, *agent, why),
         Command::UploadJournal { actuator_epoch, acts, last } => restore::upload(state, who, *actuator_epoch, acts, *last),
+        Command::BackupTaken { revision } => restore::backup_taken(state, *revision),
         Command::WaiveJournal { cluster, .. } => restore::waive(state, cluster),
         Command::RetireCluster { cluster, .. } => restore::retire(state, cluster),
         Command::Tick => {

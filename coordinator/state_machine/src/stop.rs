@@ -8,16 +8,19 @@ use crate::{ledger, permitted, phase};
 use picket_core::coordination::StopView;
 use picket_core::ids::{AgentKind, ClusterName, EntryId, Principal};
 use picket_core::ledger::{EntryState, LedgerEvent};
+use picket_core::limits::{LimitRule, Violation};
 
 /// Everything that has not begun is cancelled; every agent observes; consents given before are void, because their stop epoch is past.
 /// Every cluster's actuator must raise its sinks' fences to a new token, above all that were issued before.
 pub(crate) fn stop(state: &mut State, who: &Principal, keep_undos: bool) -> Reply {
+    // Whoever presses it again may not know what the first withheld.
+    let keep_undos = keep_undos && (!state.stop.set || state.stop.keep_undos || is_planted(Fault::StopLoosened));
+    state.stop.keep_undos = keep_undos;
     state.stop.set = true;
     state.stop.epoch += 1;
     state.stop.by = who.to_string();
     state.stop.released_by.clear();
     state.stop.fence_token = state.next_token();
-    state.keep_undos = keep_undos;
     let open: Vec<EntryId> = state.open.iter().cloned().collect();
     for id in open {
         let Some(entry) = state.entries.get(&id).filter(|e| e.is_before_claim()) else { continue };
@@ -48,15 +51,30 @@ fn live_on(state: &mut State, id: &EntryId) {
     ledger::record(state, id);
 }
 
-/// A person's recorded release. Agents stay in Observe until they are promoted or granted anew. After a restore it is the release of
-/// that too, and refused until everything that a restore asks for is there.
-pub(crate) fn resume(state: &mut State, who: &Principal) -> Reply {
+/// A consent counts under the stop epoch that its sender was shown, and under no other [M7].
+pub(crate) fn check_consent(state: &State, shown: u64) -> Result<(), Violation> {
+    if shown == state.stop.epoch || is_planted(Fault::ConsentWithoutStopEpoch) {
+        return Ok(());
+    }
+    let why = format!("it was shown under stop epoch {shown}, now it is {}: look again", state.stop.epoch);
+    Err(Violation::new(LimitRule::Stopped, None, why))
+}
+
+/// A person's recorded release, of the STOP that it names. Agents stay in Observe until they are promoted or granted anew. After a
+/// restore it is the release of that too, and refused until everything that a restore asks for is there.
+pub(crate) fn resume(state: &mut State, who: &Principal, shown: u64) -> Reply {
+    if let Err(violation) = check_consent(state, shown) {
+        return Reply::Refused { violations: vec![violation] };
+    }
+    if !state.stop.set {
+        return Reply::Done;
+    }
     if let Err(refused) = restore::release(state) {
         return refused;
     }
     state.stop.set = false;
     state.stop.released_by = who.to_string();
-    state.keep_undos = false;
+    state.stop.keep_undos = false;
     Reply::Done
 }
 

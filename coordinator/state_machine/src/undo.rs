@@ -4,7 +4,7 @@ use crate::authority;
 use crate::propose::blank;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{bounds, budget, ledger, permitted, queue, restore};
+use crate::{bounds, budget, ledger, permitted, queue, restore, stop};
 use picket_core::coordination::Resolution;
 use picket_core::ids::EntryId;
 use picket_core::ledger::{EntryState, ForbiddenTransition, LedgerEvent};
@@ -22,7 +22,7 @@ pub(crate) fn may_begin(state: &State, id: &EntryId) -> Result<(), Violation> {
     if let Some(violation) = restore::forbids(state) {
         return Err(violation);
     }
-    if state.stop.set && !state.keep_undos {
+    if state.stop.set && !state.stop.keep_undos {
         return no(LimitRule::Stopped, "STOP is set: undos wait for its release".to_owned());
     }
     if entry.view.history.len() >= ledger::HISTORY_MAX {
@@ -82,18 +82,18 @@ pub(crate) fn begin(state: &mut State, id: &EntryId, event: LedgerEvent) -> Resu
     Ok(reached)
 }
 
-fn begin_for_human(state: &mut State, id: &EntryId) -> Reply {
-    if let Err(violation) = may_begin(state, id) {
+fn begin_for_human(state: &mut State, id: &EntryId, shown: u64) -> Reply {
+    if let Err(violation) = stop::check_consent(state, shown).and_then(|()| may_begin(state, id)) {
         return Reply::Refused { violations: vec![violation] };
     }
     begin(state, id, LedgerEvent::BeginUndo).map_or_else(|why| Reply::refused(LimitRule::NotAllowed, why.to_string()), |_| Reply::Done)
 }
 
-/// A person takes it back.
-pub(crate) fn by_human(state: &mut State, id: &EntryId) -> Reply {
+/// A person takes it back, as shown under that stop epoch.
+pub(crate) fn by_human(state: &mut State, id: &EntryId, shown: u64) -> Reply {
     match state.entries.get(id).map(|e| e.view.state) {
         None => Reply::Refused { violations: vec![authority::unknown(id)] },
-        Some(EntryState::Observing | EntryState::Inconclusive) => begin_for_human(state, id),
+        Some(EntryState::Observing | EntryState::Inconclusive) => begin_for_human(state, id, shown),
         Some(other) => {
             Reply::refused(LimitRule::NotAllowed, format!("{id} is {other:?}: only what is observed or could not be graded is undone"))
         }
@@ -110,7 +110,7 @@ pub(crate) fn resolve(state: &mut State, id: &EntryId, resolution: Resolution) -
     let event = match resolution {
         Resolution::Settled => LedgerEvent::ResolveSettled,
         Resolution::Failed => LedgerEvent::ResolveFailed,
-        Resolution::Undo => return begin_for_human(state, id),
+        Resolution::Undo { stop_epoch } => return begin_for_human(state, id, stop_epoch),
     };
     ledger::step(state, id, event).map_or_else(|why| Reply::refused(LimitRule::NotAllowed, why.to_string()), |_| Reply::Done)
 }

@@ -42,6 +42,7 @@ impl State {
             violations: self.violations.clone(),
             facts_age_ms: ages.collect(),
             policy_version: self.policy_version,
+            backup_revision: self.backup_revision,
             restore: restore::view(self),
         }
     }

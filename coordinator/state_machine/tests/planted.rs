@@ -1,6 +1,6 @@
 //! The checks have teeth: each fault that can be planted is found, by the random runs or by a look at exactly that.
 //!
-//! One process, one fault at a time: the switch is the process's.
+//! One test at a time: the hook that hears of panics is the process's.
 
 use picket_state_machine::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -225,6 +225,18 @@ fn wrong_thing_happens(fault: Fault) -> bool {
                 &w,
             );
             token(&say(&mut state, &human(), acquire("c"), &w)) <= first
+        }
+        Fault::ConsentWithoutStopEpoch => {
+            w.stop(false);
+            w.stop(false);
+            w.say(&human(), Command::Resume { stop_epoch: 1 });
+            !w.state.status().stop.set
+        }
+        Fault::StopLoosened => {
+            let id = w.done(limit(service("shop", 1)));
+            w.stop(false);
+            w.stop(true);
+            w.undo(&id) == Reply::Done
         }
     }
 }

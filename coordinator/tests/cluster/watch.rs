@@ -33,7 +33,7 @@ async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
 async fn ready_to_act(group: &Group) -> Timestamp {
     let observer = group.client(&Principal::Observer("east".into()), &[1, 2, 3]);
     let observer_epoch = epoch(&observer, "observer").await;
-    let promote = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, why: "test".into() };
+    let promote = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, stop_epoch: 0, why: "test".into() };
     assert_eq!(group.human(&[1, 2, 3]).submit("promote".into(), promote).await.unwrap(), Answer::Done);
     let now = observer.status().await.unwrap().now;
     let one =

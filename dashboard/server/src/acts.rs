@@ -37,9 +37,9 @@ impl<H: Coordinator> Buttons<H> {
         self.press("stop", &act, command).await
     }
 
-    /// On again.
+    /// This STOP is over.
     pub async fn resume(&self, act: Act) -> Answered {
-        self.press("resume", &act, Command::Resume).await
+        self.press("resume", &act, Command::Resume { stop_epoch: act.stop_epoch }).await
     }
 
     /// `approve`, `deny` or `undo` one entry.
@@ -55,7 +55,7 @@ impl<H: Coordinator> Buttons<H> {
         let command = match verb {
             "approve" => Command::Approve { entry, digest: Digest(act.digest.clone()), stop_epoch: act.stop_epoch },
             "deny" => Command::Deny { entry, why: reason(&act.why) },
-            "undo" => Command::Undo { entry },
+            "undo" => Command::Undo { entry, stop_epoch: act.stop_epoch },
             _ => return no(StatusCode::NOT_FOUND, "An entry can be approved, denied or undone."),
         };
         self.press(verb, &act, command).await

@@ -462,7 +462,7 @@ pub struct Act {
     pub request_id: String,
     /// What was shown (approve, deny, undo).
     pub digest: String,
-    /// The stop epoch that was shown (approve).
+    /// The stop epoch that was shown (approve, undo, resume).
     pub stop_epoch: u64,
     /// Why (deny).
     pub why: String,

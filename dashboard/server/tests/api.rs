@@ -147,7 +147,9 @@ async fn stop_and_resume_go_through_and_bad_requests_do_not() {
     assert_eq!(ask(&running, "POST /api/stop", ACT, id).await.0, 200);
     events.until(|d| d.safety.as_ref().is_some_and(|s| s.stop.set && s.agents.iter().all(|a| a.phase == "observe"))).await;
     assert!(snapshot(&running).await.headline.text.starts_with("STOP is set"));
-    assert_eq!(ask(&running, "POST /api/resume", ACT, r#"{"request_id":"resume-012345"}"#).await.0, 200);
+    let resume = |shown| format!(r#"{{"request_id":"resume-01234{shown}","stop_epoch":{shown}}}"#);
+    assert_eq!(ask(&running, "POST /api/resume", ACT, &resume(0)).await.0, 409, "the page is older than this STOP");
+    assert_eq!(ask(&running, "POST /api/resume", ACT, &resume(1)).await.0, 200);
     events.until(|d| d.safety.as_ref().is_some_and(|s| !s.stop.set)).await;
     running.end().await;
 }

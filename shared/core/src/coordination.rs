@@ -37,7 +37,10 @@ pub enum Resolution {
     /// It did not take effect.
     Failed,
     /// Take it back.
-    Undo,
+    Undo {
+        /// The stop epoch that was shown.
+        stop_epoch: u64,
+    },
 }
 
 /// What a lease of other automation is for. It sets who goes before whom, and who may be preempted by whom.
@@ -124,10 +127,12 @@ pub enum Command {
         /// The grade.
         outcome: Outcome,
     },
-    /// Human: take it back.
+    /// Human: take it back, as shown under this stop epoch.
     Undo {
         /// Which.
         entry: EntryId,
+        /// The stop epoch that was shown.
+        stop_epoch: u64,
     },
     /// Human: what cannot be known is decided so.
     Resolve {
@@ -138,17 +143,22 @@ pub enum Command {
     },
     /// Human: everything stops, now.
     Stop {
-        /// Undos may go on.
+        /// Undos may go on, unless a STOP that is set already withholds them.
         keep_undos: bool,
     },
-    /// Human: on again (agents stay in Observe until promoted or granted anew).
-    Resume,
-    /// Human: to this phase. Upwards only when earned, or by fiat under the demonstration CA.
+    /// Human: this STOP, and no later one, is over (agents stay in Observe until promoted or granted anew).
+    Resume {
+        /// The stop epoch that was shown.
+        stop_epoch: u64,
+    },
+    /// Human: to this phase. Upwards only when earned, or by fiat under the demonstration CA, and as shown under this stop epoch.
     SetPhase {
         /// Whose.
         agent: AgentKind,
         /// To what.
         phase: Phase,
+        /// The stop epoch that was shown; a demotion holds under any.
+        stop_epoch: u64,
         /// Why, on record.
         why: String,
     },
@@ -232,6 +242,11 @@ pub enum Command {
         cluster: ClusterName,
         /// Why, on record.
         why: String,
+    },
+    /// Human: a backup of the ledger up to this revision is durable. Journals need not keep what it covers.
+    BackupTaken {
+        /// The last revision that is in it.
+        revision: u64,
     },
     /// Human: this cluster is no more. Refused while one of its entries is open.
     RetireCluster {
@@ -420,6 +435,9 @@ pub struct StopView {
     pub set: bool,
     /// Rises with every STOP.
     pub epoch: u64,
+    /// Undos may go on while it is set.
+    #[serde(default)]
+    pub keep_undos: bool,
     /// Who pressed it.
     pub by: String,
     /// Claims still open: shown as "stopping" until there are none.
@@ -479,6 +497,9 @@ pub struct CoordinatorStatus {
     /// Rises with every [`Command::SetPolicy`].
     #[serde(default)]
     pub policy_version: u64,
+    /// The ledger is backed up as far as this revision ([`Command::BackupTaken`]).
+    #[serde(default)]
+    pub backup_revision: u64,
     /// After a restore from backup: what must still happen before anything is claimed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreView>,

@@ -3,7 +3,7 @@
 
 use crate::finding::{Finding, Kind};
 use picket_core::action::{Digest, RemediationKind};
-use picket_core::coordination::{Attributed, Command, LedgerEntry};
+use picket_core::coordination::{Attributed, Command, LedgerEntry, Resolution};
 use picket_core::facts::ClusterFacts;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::invariants::Invariant;
@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 pub struct Before {
     /// The entry that is to be claimed.
     claimed: Option<LedgerEntry>,
+    /// The stop epoch that a person's consent must have been given under: the command lets something happen.
+    consents_under: Option<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +74,21 @@ fn resolved_at(entry: &LedgerEntry) -> Option<Timestamp> {
     at
 }
 
+/// The stop epoch that is named by what lets something happen.
+fn shown(state: &State, command: &Command) -> Option<u64> {
+    match command {
+        Command::Approve { stop_epoch, .. }
+        | Command::Resume { stop_epoch }
+        | Command::Undo { stop_epoch, .. }
+        | Command::Resolve { resolution: Resolution::Undo { stop_epoch }, .. } => Some(*stop_epoch),
+        Command::SetPhase { agent, phase, stop_epoch, .. } => {
+            let stands = state.status().phases.get(agent).map_or(Phase::Observe, |p| p.state.phase);
+            (*phase > stands).then_some(*stop_epoch)
+        }
+        _ => None,
+    }
+}
+
 impl<'a> Promises<'a> {
     /// Empty books.
     pub fn new(settings: &'a Settings) -> Self {
@@ -98,7 +115,7 @@ impl<'a> Promises<'a> {
             Command::Claim { claim } => state.entry(&claim.entry).cloned(),
             _ => None,
         };
-        Before { claimed }
+        Before { claimed, consents_under: shown(state, &said.request.command) }
     }
 
     /// Compares and books what the command did. Not called for retries.
@@ -139,6 +156,12 @@ impl<'a> Promises<'a> {
             }
             _ => {}
         }
+        if let (Some(shown), Reply::Done) = (before.consents_under, &response.answer)
+            && shown != self.stop_epoch
+        {
+            let why = format!("{:?} holds under stop epoch {}, its sender was shown {shown}", said.request.command, self.stop_epoch);
+            broken.push((Invariant::I7, why));
+        }
         if matches!(said.request.command, Command::Stop { keep_undos: true }) {
             // Whoever pressed STOP let undos live on, under the new epoch.
             let epoch = state.status().stop.epoch;
@@ -151,7 +174,8 @@ impl<'a> Promises<'a> {
         self.entries_changed(state, response, &mut broken);
         let stop = state.status().stop;
         if matches!(said.request.command, Command::Stop { .. }) && stop.epoch > self.stop_epoch {
-            self.undos_kept = matches!(said.request.command, Command::Stop { keep_undos: true });
+            // While it is set, another press may withhold undos and never give leave for them.
+            self.undos_kept = matches!(said.request.command, Command::Stop { keep_undos: true }) && (!self.stopped || self.undos_kept);
         }
         (self.stop_epoch, self.stopped) = (stop.epoch, stop.set);
         for (invariant, why) in broken {

@@ -27,13 +27,14 @@ pub enum Act {
     Approve { entry: u8 },
     Refresh { entry: u8 },
     Deny { entry: u8 },
-    Undo { entry: u8 },
-    Resolve { entry: u8, how: u8 },
+    Undo { entry: u8, late: bool },
+    Resolve { entry: u8, how: u8, late: bool },
     Stop { keep_undos: bool },
     Alarm { entry: u8, keep_undos: bool },
+    Panic { entry: u8 },
     Fence,
-    Resume,
-    Phase { agent: u8, phase: u8 },
+    Resume { late: bool },
+    Phase { agent: u8, phase: u8, late: bool },
     Cap { phase: u8 },
     Violation,
     Lease { who: bool, scopes: u8 },
@@ -54,6 +55,11 @@ pub enum Act {
     Comeback { waive: bool },
 }
 
+/// Some answer by a page that is older than the newest STOP.
+fn late() -> impl Strategy<Value = bool> {
+    prop::bool::weighted(0.2)
+}
+
 pub fn act() -> impl Strategy<Value = Act> {
     let entry = any::<u8>();
     let ledger = prop_oneof![
@@ -65,15 +71,16 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => entry.prop_map(|entry| Act::Approve { entry }),
         3 => entry.prop_map(|entry| Act::Refresh { entry }),
         1 => entry.prop_map(|entry| Act::Deny { entry }),
-        2 => entry.prop_map(|entry| Act::Undo { entry }),
-        3 => (entry, 0u8..3).prop_map(|(entry, how)| Act::Resolve { entry, how }),
+        2 => (entry, late()).prop_map(|(entry, late)| Act::Undo { entry, late }),
+        3 => (entry, 0u8..3, late()).prop_map(|(entry, how, late)| Act::Resolve { entry, how, late }),
     ];
     let people = prop_oneof![
         1 => any::<bool>().prop_map(|keep_undos| Act::Stop { keep_undos }),
         3 => (entry, any::<bool>()).prop_map(|(entry, keep_undos)| Act::Alarm { entry, keep_undos }),
+        1 => entry.prop_map(|entry| Act::Panic { entry }),
         1 => Just(Act::Fence),
-        1 => Just(Act::Resume),
-        3 => (0u8..3, 0u8..3).prop_map(|(agent, phase)| Act::Phase { agent, phase }),
+        1 => late().prop_map(|late| Act::Resume { late }),
+        3 => (0u8..3, 0u8..3, late()).prop_map(|(agent, phase, late)| Act::Phase { agent, phase, late }),
         1 => (0u8..3).prop_map(|phase| Act::Cap { phase }),
         1 => Just(Act::Violation),
     ];
@@ -138,6 +145,8 @@ pub struct Watched {
     waits: BTreeMap<(u8, u8), u64>,
     claims: Vec<JournaledAct>,
     backup: Option<State>,
+    /// Somebody who pressed STOP, and nobody has released it, withheld undos.
+    undos_withheld: bool,
 }
 
 fn scopes_of(bits: u8) -> Vec<Scope> {
@@ -163,6 +172,7 @@ impl Watched {
             waits: BTreeMap::new(),
             claims: Vec::new(),
             backup: None,
+            undos_withheld: false,
         }
     }
 
@@ -175,6 +185,7 @@ impl Watched {
         }
         self.tokens_rise();
         self.promises_are_kept();
+        self.undos_are_withheld();
     }
 
     fn ask(&mut self, who: &Principal, id: String, command: Command) -> Reply {
@@ -204,6 +215,32 @@ impl Watched {
             assert!(lease.is_some() || promise.until <= now, "{scope} was promised: {promise:?}, it is {now}");
         }
         self.promised.retain(|_, promise| promise.until > now);
+    }
+
+    /// STOP: while one of its pressings withholds undos, none may begin.
+    fn undos_are_withheld(&mut self) {
+        self.undos_withheld &= self.w.state.status().stop.set;
+        let entries = self.w.state.entries(0);
+        let begun = entries.iter().find(|e| e.parent.is_some() && matches!(e.state, EntryState::Permitted | EntryState::Queued));
+        assert!(!self.undos_withheld || begun.is_none(), "undos are withheld, and one may begin: {begun:?}");
+    }
+
+    /// What a person's page shows: the newest STOP, or it is older than that.
+    fn shown(&self, late: bool) -> u64 {
+        let epoch = self.w.stop_epoch();
+        epoch - u64::from(late && epoch > 0)
+    }
+
+    /// Says what lets something happen; by an older page it must let nothing.
+    fn let_happen(&mut self, shown: u64, command: Command) {
+        let current = self.w.stop_epoch();
+        let reply = self.w.say(&human(), command.clone());
+        assert!(shown == current || matches!(reply, Reply::Refused { .. }), "{command:?} held under stop epoch {current}");
+    }
+
+    fn stop(&mut self, keep_undos: bool) {
+        self.undos_withheld |= !keep_undos;
+        self.w.stop(keep_undos);
     }
 
     /// I4, by sums of its own over what everybody can see: whatever was newly reserved or claimed fits the facts of that moment.
@@ -335,27 +372,45 @@ impl Watched {
                 let entry = self.pick(*entry);
                 self.w.say(&human(), Command::Deny { entry, why: String::new() });
             }
-            Act::Undo { entry } => {
-                let entry = self.pick(*entry);
-                self.w.say(&human(), Command::Undo { entry });
+            Act::Undo { entry, late } => {
+                let (entry, stop_epoch) = (self.pick(*entry), self.shown(*late));
+                self.let_happen(stop_epoch, Command::Undo { entry, stop_epoch });
             }
-            Act::Resolve { entry, how } => {
-                let entry = self.pick(*entry);
-                let resolution = [Resolution::Settled, Resolution::Failed, Resolution::Undo][*how as usize];
-                self.w.say(&human(), Command::Resolve { entry, resolution });
+            Act::Resolve { entry, how, late } => {
+                let (entry, stop_epoch) = (self.pick(*entry), self.shown(*late));
+                match how {
+                    0 => drop(self.w.resolve(&entry, Resolution::Settled)),
+                    1 => drop(self.w.resolve(&entry, Resolution::Failed)),
+                    _ => self.let_happen(stop_epoch, Command::Resolve { entry, resolution: Resolution::Undo { stop_epoch } }),
+                }
             }
-            Act::Stop { keep_undos } => drop(self.w.say(&human(), Command::Stop { keep_undos: *keep_undos })),
+            Act::Stop { keep_undos } => self.stop(*keep_undos),
             // An act does harm, and a person stops everything.
             Act::Alarm { entry, keep_undos } => {
                 let id = self.pick_at(*entry, EntryState::Observing);
                 self.w.grade(&id, regressed());
-                self.w.say(&human(), Command::Stop { keep_undos: *keep_undos });
+                self.stop(*keep_undos);
+            }
+            // Two people press STOP, and the second does not know what the first withheld; then an act is seen to do harm.
+            Act::Panic { entry } => {
+                self.stop(false);
+                self.stop(true);
+                let id = self.pick_at(*entry, EntryState::Observing);
+                self.w.grade(&id, regressed());
             }
             Act::Fence => self.raise_fence(),
-            Act::Resume => drop(self.w.say(&human(), Command::Resume)),
-            Act::Phase { agent, phase } => {
-                let (agent, phase) = (AgentKind::ALL[*agent as usize], PHASES[*phase as usize]);
-                self.w.say(&human(), Command::SetPhase { agent, phase, why: String::new() });
+            Act::Resume { late } => {
+                let stop_epoch = self.shown(*late);
+                self.let_happen(stop_epoch, Command::Resume { stop_epoch });
+            }
+            Act::Phase { agent, phase, late } => {
+                let (agent, phase, stop_epoch) = (AgentKind::ALL[*agent as usize], PHASES[*phase as usize], self.shown(*late));
+                let command = Command::SetPhase { agent, phase, stop_epoch, why: String::new() };
+                if phase > self.w.state.status().phases[&agent].state.phase {
+                    self.let_happen(stop_epoch, command);
+                } else {
+                    self.w.say(&human(), command);
+                }
             }
             Act::Cap { phase } => {
                 let cap =
@@ -469,6 +524,7 @@ impl Watched {
                 self.w.term = 1;
                 self.w.skew_ms = 0;
                 // What the lost life promised, tokens fence off.
+                self.undos_withheld = true;
                 self.promised.clear();
                 self.requests.clear();
                 self.waits.clear();
@@ -487,9 +543,9 @@ impl Watched {
                     self.w.say(&actuator(), Command::UploadJournal { actuator_epoch, acts, last: true });
                 }
                 self.w.after_ms(16 * 60_000);
-                assert_eq!(self.w.say(&human(), Command::Resume), Reply::Done);
+                assert_eq!(self.w.resume(), Reply::Done);
                 for agent in AgentKind::ALL {
-                    self.w.say(&human(), Command::SetPhase { agent, phase: Phase::Autonomous, why: "again".into() });
+                    self.w.set_phase(agent, Phase::Autonomous);
                 }
                 self.w.read();
             }

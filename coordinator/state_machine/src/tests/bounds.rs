@@ -17,13 +17,13 @@ fn answers_are_kept_within_a_bound_per_principal_and_forgotten_by_age() {
     let mut w = World::with(Settings { requests_max: 4, ..settings() }, Phase::Observe);
     w.after_ms(5 * 60_000 + 1);
     for _ in 0..4 {
-        w.say(&human(), Command::Resume);
+        w.resume();
     }
-    assert_eq!(rules(w.say(&human(), Command::Resume)), [L::Capacity]);
+    assert_eq!(rules(w.resume()), [L::Capacity]);
     assert_eq!(w.state.answers_kept(), 4);
     w.read();
     w.after_ms(5 * 60_000 + 1);
-    w.say(&human(), Command::Resume);
+    w.resume();
     assert_eq!(w.state.answers_kept(), 1);
 }
 
@@ -125,7 +125,7 @@ fn the_port_in_memory_answers_signs_and_watches() {
     let seen = picket_core::facts::ClusterFacts { observer_epoch: epoch, seq: 1, echo: Timestamp(5_000_000), ..facts() };
     assert_eq!(now(observer.submit("2".into(), Command::PostFacts { facts: Box::new(seen) })), Ok(Answer::Done));
     let person = coordinator.handle(human());
-    let autonomous = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, why: "demo".into() };
+    let autonomous = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, stop_epoch: 0, why: "demo".into() };
     assert_eq!(now(person.submit("1".into(), autonomous)), Ok(Answer::Done));
     let proposal = Proposal { evidence_echo: Timestamp(5_000_000), ..limit(service("shop", 1)) };
     let sre = coordinator.handle(Principal::Agent(AgentKind::Sre));

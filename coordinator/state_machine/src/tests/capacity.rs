@@ -98,7 +98,7 @@ fn open_entries_and_their_histories() {
         w.claim(&child);
         w.report(&child, Report::NoEffect { why: "changed".into() });
         w.read();
-        let again = w.say(&human(), Command::Resolve { entry: id.clone(), resolution: Resolution::Undo });
+        let again = w.resolve_by_undo(&id);
         if again != Reply::Done {
             break again;
         }

@@ -25,7 +25,7 @@ fn judge(w: &mut World, episode: &str, correct: bool) {
 }
 
 fn promote(w: &mut World, phase: Phase) -> Reply {
-    w.say(&human(), Command::SetPhase { agent: AgentKind::Sre, phase, why: "earned".into() })
+    w.set_phase(AgentKind::Sre, phase)
 }
 
 fn sre(w: &World) -> PhaseState {

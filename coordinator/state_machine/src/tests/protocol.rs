@@ -26,7 +26,7 @@ fn m7_consent_from_before_a_stop_is_void() {
     let digest = w.entry(&id).digest;
     w.say(&human(), Command::Approve { entry: id.clone(), digest: digest.clone(), stop_epoch: 0 });
     w.say(&human(), Command::Stop { keep_undos: false });
-    w.say(&human(), Command::Resume);
+    w.resume();
     let (evidence_echo, sre) = (w.now, Principal::Agent(AgentKind::Sre));
     assert_eq!(rules(w.say(&sre, Command::Refresh { entry: id.clone(), digest, evidence_echo })), [L::NotAllowed]);
     assert_eq!(w.at(&id), S::Cancelled);
@@ -37,8 +37,8 @@ fn m8_a_permit_from_before_a_stop_is_void_after_its_release() {
     let mut w = World::new();
     let id = w.permitted(limit(service("shop", 1)));
     w.say(&human(), Command::Stop { keep_undos: false });
-    w.say(&human(), Command::Resume);
-    w.say(&human(), Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, why: "again".into() });
+    w.resume();
+    w.set_phase(AgentKind::Sre, Phase::Autonomous);
     assert_eq!(w.try_claim(w.claim_of(&id)), Err(vec![L::NotAllowed]));
 }
 

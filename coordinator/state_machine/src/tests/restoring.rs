@@ -40,13 +40,8 @@ fn upload(w: &mut World, acts: Vec<JournaledAct>) -> Reply {
     w.say(&actuator(), Command::UploadJournal { actuator_epoch, acts, last: true })
 }
 
-fn resume(w: &mut World) -> Reply {
-    w.say(&human(), Command::Resume)
-}
-
 fn promote(w: &mut World) {
-    let autonomous = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, why: "looked at".into() };
-    assert_eq!(w.say(&human(), autonomous), Reply::Done);
+    assert_eq!(w.set_phase(AgentKind::Sre, Phase::Autonomous), Reply::Done);
 }
 
 fn act(w: &World, id: &EntryId) -> JournaledAct {
@@ -101,17 +96,17 @@ fn phases_consents_and_waiters_are_not_restored() {
 fn a_release_waits_for_fences_journals_and_time() {
     let mut w = restored(&World::new());
     register(&mut w);
-    assert_eq!(rules(resume(&mut w)), [L::Restoring]);
+    assert_eq!(rules(w.resume()), [L::Restoring]);
     let waits = w.state.status().restore.unwrap();
     assert_eq!((waits.fences_missing, waits.journals_missing), (vec![CLUSTER.into()], vec![CLUSTER.into()]));
     assert_eq!(fence(&mut w), Reply::Done);
     assert_eq!(w.state.status().restore.unwrap().fences_missing, vec![]);
     assert_eq!(upload(&mut w, vec![]), Reply::Done);
-    assert_eq!(rules(resume(&mut w)), [L::Restoring], "cooldown and act deadline of the lost life");
+    assert_eq!(rules(w.resume()), [L::Restoring], "cooldown and act deadline of the lost life");
     w.after_ms(5 * 60_000 + 29_999);
-    assert_eq!(rules(resume(&mut w)), [L::Restoring]);
+    assert_eq!(rules(w.resume()), [L::Restoring]);
     w.after_ms(1);
-    assert_eq!(resume(&mut w), Reply::Done);
+    assert_eq!(w.resume(), Reply::Done);
     let status = w.state.status();
     assert_eq!((status.restore, status.stop.set, status.stop.released_by.as_str()), (None, false, "human:kim"));
     promote(&mut w);
@@ -134,7 +129,7 @@ fn each_condition_is_asked_for_by_itself() {
         if passed {
             w.after_ms(6 * 60_000);
         }
-        assert_eq!(rules(resume(&mut w)), [L::Restoring], "{fenced} {journal} {passed}");
+        assert_eq!(rules(w.resume()), [L::Restoring], "{fenced} {journal} {passed}");
         assert!(w.state.status().stop.set);
     }
 }
@@ -147,7 +142,7 @@ fn nothing_is_undone_before_the_release_even_when_stop_keeps_undos() {
     register(&mut w);
     assert_eq!(w.say(&human(), Command::Stop { keep_undos: true }), Reply::Done);
     w.read();
-    assert_eq!(rules(w.say(&human(), Command::Undo { entry: id.clone() })), [L::Restoring]);
+    assert_eq!(rules(w.undo(&id)), [L::Restoring]);
     w.grade(&id, regressed());
     assert_eq!((w.at(&id), w.entry(&id).paging), (S::Inconclusive, true));
 }
@@ -204,11 +199,11 @@ fn a_person_waives_a_lost_journal_and_retires_a_lost_cluster() {
     assert_eq!(rules(waive(&mut w, "north")), [L::NotAllowed]);
     assert_eq!((w.at(&id), w.entry(&id).paging), (S::Indeterminate, true));
     w.after_ms(6 * 60_000);
-    assert_eq!(rules(resume(&mut w)), [L::Restoring], "west says nothing");
+    assert_eq!(rules(w.resume()), [L::Restoring], "west says nothing");
     let retire = |w: &mut World, cluster: &str| w.say(&human(), Command::RetireCluster { cluster: cluster.into(), why: "gone".into() });
     assert_eq!(rules(retire(&mut w, CLUSTER)), [L::TargetBusy]);
     assert_eq!(retire(&mut w, "west"), Reply::Done);
-    assert_eq!(resume(&mut w), Reply::Done);
+    assert_eq!(w.resume(), Reply::Done);
 }
 
 #[test]
@@ -218,7 +213,7 @@ fn a_cluster_that_the_backup_did_not_know_is_fenced_before_it_takes_part() {
     fence(&mut w);
     upload(&mut w, vec![]);
     w.after_ms(6 * 60_000);
-    assert_eq!(resume(&mut w), Reply::Done);
+    assert_eq!(w.resume(), Reply::Done);
     promote(&mut w);
     w.read();
     let id = w.permitted(limit(service("shop", 1)));

@@ -41,8 +41,7 @@ fn an_undo_that_fails_pages_and_keeps_the_scope() {
     w.report(&child, Report::NoEffect { why: "somebody changed it".into() });
     assert_eq!((w.at(&id), w.at(&child), w.entry(&id).paging), (S::UndoFailed, S::Failed, true));
     assert_eq!(w.leases(), [("ns:east/shop".to_owned(), id.to_string())]);
-    let again = Command::Resolve { entry: id.clone(), resolution: Resolution::Undo };
-    assert_eq!(w.say(&human(), again), Reply::Done);
+    assert_eq!(w.resolve_by_undo(&id), Reply::Done);
     let second = w.entry(&id).child.unwrap();
     assert_ne!(second, child);
     w.claim(&second);
@@ -56,10 +55,9 @@ fn an_undo_that_cannot_be_known_is_resolved_before_its_parent_is_tried_again() {
     w.claim(&child);
     w.report(&child, Report::CannotTell { why: "lost".into(), landed: None });
     assert_eq!((w.at(&id), w.at(&child)), (S::UndoFailed, S::Indeterminate));
-    let again = Command::Resolve { entry: id.clone(), resolution: Resolution::Undo };
-    assert_eq!(rules(w.say(&human(), again.clone())), [L::TargetBusy]);
+    assert_eq!(rules(w.resolve_by_undo(&id)), [L::TargetBusy]);
     w.say(&human(), Command::Resolve { entry: child, resolution: Resolution::Failed });
-    assert_eq!(w.say(&human(), again), Reply::Done);
+    assert_eq!(w.resolve_by_undo(&id), Reply::Done);
 }
 
 #[test]
@@ -76,7 +74,7 @@ fn what_cannot_be_taken_back_pages_a_person() {
     w.grade(&id, regressed());
     let entry = w.entry(&id);
     assert_eq!((entry.state, entry.paging, entry.outcome, entry.child), (S::Inconclusive, true, Some(regressed()), None));
-    assert_eq!(rules(w.say(&human(), Command::Undo { entry: id })), [L::NotAllowed]);
+    assert_eq!(rules(w.undo(&id)), [L::NotAllowed]);
 }
 
 #[test]
@@ -88,7 +86,7 @@ fn a_person_takes_back_what_could_not_be_graded() {
     let other = w.propose(resize(service("shop", 2))).0;
     w.read();
     assert_eq!(w.at(&other), S::Permitted);
-    assert_eq!(w.say(&human(), Command::Undo { entry: id.clone() }), Reply::Done);
+    assert_eq!(w.undo(&id), Reply::Done);
     let child = w.entry(&id).child.unwrap();
     assert_eq!((w.at(&id), w.at(&child)), (S::Undoing, S::Queued), "its scope is another's meanwhile");
     w.after_ms(5_000);

@@ -6,7 +6,7 @@ use picket_core::action::{Action, Digest, Remediation};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
 use picket_core::claim::{ClaimBody, ClaimRequest};
-use picket_core::coordination::{Attributed, Command, LedgerEntry, Proposer, Request};
+use picket_core::coordination::{Attributed, Command, LedgerEntry, Proposer, Request, Resolution};
 use picket_core::facts::{ClusterFacts, ServiceFacts};
 use picket_core::ids::{AgentKind, EntryId, Principal, ServiceId};
 use picket_core::ledger::EntryState;
@@ -129,8 +129,7 @@ impl World {
         world.observer = world.register(&observer());
         world.actuator = world.register(&actuator());
         for agent in AgentKind::ALL {
-            let reply = world.say(&human(), Command::SetPhase { agent, phase, why: "test".into() });
-            assert_eq!(reply, Reply::Done);
+            assert_eq!(world.set_phase(agent, phase), Reply::Done);
         }
         world.read();
         world
@@ -182,6 +181,41 @@ impl World {
     pub fn after_ms(&mut self, ms: i64) {
         self.now = self.now.plus_ms(ms);
         self.say(&Principal::Node(1), Command::Tick);
+    }
+
+    /// What a person's page shows now.
+    pub fn stop_epoch(&self) -> u64 {
+        self.state.status().stop.epoch
+    }
+
+    pub fn stop(&mut self, keep_undos: bool) {
+        assert_eq!(self.say(&human(), Command::Stop { keep_undos }), Reply::Done);
+    }
+
+    pub fn resume(&mut self) -> Reply {
+        let stop_epoch = self.stop_epoch();
+        self.say(&human(), Command::Resume { stop_epoch })
+    }
+
+    pub fn set_phase(&mut self, agent: AgentKind, phase: Phase) -> Reply {
+        let stop_epoch = self.stop_epoch();
+        self.say(&human(), Command::SetPhase { agent, phase, stop_epoch, why: "test".into() })
+    }
+
+    /// A person takes it back.
+    pub fn undo(&mut self, entry: &EntryId) -> Reply {
+        let stop_epoch = self.stop_epoch();
+        self.say(&human(), Command::Undo { entry: entry.clone(), stop_epoch })
+    }
+
+    pub fn resolve(&mut self, entry: &EntryId, resolution: Resolution) -> Reply {
+        self.say(&human(), Command::Resolve { entry: entry.clone(), resolution })
+    }
+
+    /// A person takes back what could not be known.
+    pub fn resolve_by_undo(&mut self, entry: &EntryId) -> Reply {
+        let stop_epoch = self.stop_epoch();
+        self.resolve(entry, Resolution::Undo { stop_epoch })
     }
 
     /// The observer reads the cluster, a moment later.

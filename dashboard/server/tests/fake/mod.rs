@@ -105,10 +105,11 @@ impl Inner {
                 }
                 Answer::Done
             }
-            Command::Resume => {
+            Command::Resume { stop_epoch } if *stop_epoch == self.stop.epoch => {
                 self.stop.set = false;
                 Answer::Done
             }
+            Command::Resume { .. } => refused(LimitRule::Stopped, "the release names another STOP"),
             Command::Approve { entry, digest, stop_epoch } => {
                 let current = self.stop.epoch;
                 match self.entries.iter_mut().find(|e| e.id == *entry && e.state == EntryState::AwaitingApproval) {
@@ -179,6 +180,7 @@ impl Coordinator for FakeCoordinator {
             facts_age_ms: BTreeMap::from([("east".into(), 1200), ("west".into(), 900)]),
             leases_total: 0,
             policy_version: 0,
+            backup_revision: 0,
             restore: None,
         })
     }

@@ -254,6 +254,7 @@ impl Coordinator for World {
         Ok(CoordinatorStatus {
             leases_total: 0,
             policy_version: 0,
+            backup_revision: 0,
             restore: None,
             now: Timestamp(self.now_ms.load(Ordering::SeqCst).cast_signed()),
             revision: 0,
