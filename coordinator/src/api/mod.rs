@@ -32,7 +32,7 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Deadline of a read: without a leader it fails soon, so that the caller goes elsewhere.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Calls in progress at once.
-const CALLS_MAX: usize = 256;
+const CALLS_MAX: usize = 1024;
 /// Watches in progress at once; they mostly wait.
 const WATCHES_MAX: usize = 512;
 

@@ -21,11 +21,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// Why it ended, when the other node did not just close it.
-pub(super) async fn serve(
-    node: Arc<Node>,
-    principal: &Principal,
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-) -> Result<(), String> {
+pub(super) async fn serve(node: Arc<Node>, principal: &Principal, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<(), String> {
     let mut incoming = Incoming::new();
     let greeted = tokio::time::timeout(GREETING_TIMEOUT, async {
         let (call, greeting) = greeting(&mut stream, &mut incoming).await?;

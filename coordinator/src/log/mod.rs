@@ -5,8 +5,8 @@
 
 mod catalog;
 pub mod disk;
-mod memory;
 pub mod durable;
+mod memory;
 pub mod record;
 pub mod segment;
 mod writer;

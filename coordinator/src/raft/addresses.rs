@@ -92,14 +92,19 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
-        for (text, host, port) in
-            [("a.example:1", "a.example", 1), ("10.0.0.1:7001", "10.0.0.1", 7001), ("[::1]:65535", "::1", 65535), ("[fe80::1%eth0]:7", "fe80::1%eth0", 7)]
-        {
+        for (text, host, port) in [
+            ("a.example:1", "a.example", 1),
+            ("10.0.0.1:7001", "10.0.0.1", 7001),
+            ("[::1]:65535", "::1", 65535),
+            ("[fe80::1%eth0]:7", "fe80::1%eth0", 7),
+        ] {
             let address: Address = text.parse().unwrap();
             assert_eq!((address.host.as_str(), address.port), (host, port));
             assert_eq!(address.to_string(), text);
         }
-        for bad in ["", "a", "a:", ":1", "a:0", "a:65536", "a:x", "::1:7", "[::1]", "[a]:1", "[::1:7", "a b:1", "a/b:1", "https://a:1", "a@b:1"] {
+        for bad in
+            ["", "a", "a:", ":1", "a:0", "a:65536", "a:x", "::1:7", "[::1]", "[a]:1", "[::1:7", "a b:1", "a/b:1", "https://a:1", "a@b:1"]
+        {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
         assert!(format!("{}:1", "a".repeat(HOST_BYTES_MAX + 1)).parse::<Address>().is_err());

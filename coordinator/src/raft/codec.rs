@@ -5,9 +5,9 @@
 
 use super::{Entry, LogId, Proposed, TypeConfig, Vote};
 use bytes::{Buf as _, BufMut as _, Bytes};
+use openraft::BasicNode;
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
 use openraft::{EntryPayload, Membership};
-use openraft::BasicNode;
 use serde::{Deserialize, Serialize};
 
 /// Why bytes are no entry or message.
@@ -179,10 +179,14 @@ mod tests {
     }
 
     fn text(entry: &Entry) -> String {
-        format!("{:?} {:?}", entry.log_id, match &entry.payload {
-            EntryPayload::Normal(proposed) => format!("{:?}", proposed.read().unwrap()),
-            other => format!("{other:?}"),
-        })
+        format!(
+            "{:?} {:?}",
+            entry.log_id,
+            match &entry.payload {
+                EntryPayload::Normal(proposed) => format!("{:?}", proposed.read().unwrap()),
+                other => format!("{other:?}"),
+            }
+        )
     }
 
     #[test]

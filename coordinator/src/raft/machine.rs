@@ -38,7 +38,8 @@ impl Applied {
             }
             EntryPayload::Normal(proposed) => {
                 self.bytes += proposed.bytes().len() as u64;
-                let unreadable = |e: Unreadable| io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id));
+                let unreadable =
+                    |e: Unreadable| io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id));
                 let (said, at) = proposed.read().map_err(unreadable)?;
                 let mut reply = picket_state_machine::apply(&mut self.state, &said, at).answer;
                 if is_planted(Fault::TokenFromLocalCounter) {

@@ -69,7 +69,12 @@ async fn what_is_no_greeting_ends_the_connection_and_harms_nothing() {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let tls = tokio_rustls::TlsConnector::from(Arc::new(tls));
     let long = (u32::MAX - 1).to_le_bytes();
-    for bytes in [&long[..], &[3, 0, 0, 0, 1, 2, 3], &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::APPEND], &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::GREET]] {
+    for bytes in [
+        &long[..],
+        &[3, 0, 0, 0, 1, 2, 3],
+        &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::APPEND],
+        &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::GREET],
+    ] {
         let stream = tokio::net::TcpStream::connect(&group.addresses[&1]).await.unwrap();
         let mut stream = tls.connect("node-1.picket".try_into().unwrap(), stream).await.unwrap();
         stream.write_all(bytes).await.unwrap();

@@ -79,11 +79,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection has ended, too much waits, or the body cannot be written. Nothing was sent then.
-    pub fn send<E: std::fmt::Display>(
-        self: &Arc<Self>,
-        kind: u8,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    ) -> Result<Sent, Lost> {
+    pub fn send<E: std::fmt::Display>(self: &Arc<Self>, kind: u8, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Sent, Lost> {
         let (answered, answer) = oneshot::channel();
         let mut outbox = self.outbox();
         if let Some(why) = &outbox.ended {
