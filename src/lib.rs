@@ -1,5 +1,6 @@
 //! The `picket` binary's rooms: wiring only. One file per role, one per command.
 
+pub mod bench;
 pub mod commands;
 pub mod config_file;
 pub mod demo;

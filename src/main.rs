@@ -2,10 +2,10 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use picket::commands::{act, audit, config, incident, kb, lease, phase, pki, replay};
+use picket::commands::{act, audit, backup, cluster, config, incident, kb, lease, member, openapi, phase, pki, policy, replay};
 use picket::roles::simulator::SimulatorOptions;
 use picket::wiring::Wiring;
-use picket::{demo, eval, metrics_endpoint, roles, sim};
+use picket::{bench, demo, eval, metrics_endpoint, roles, sim};
 use picket_core::ids::AgentKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +51,9 @@ enum Command {
         /// Which of mesh.coordinators.
         #[arg(long)]
         id: u64,
+        /// Joins a group that is there already (`picket member add`), and founds none.
+        #[arg(long)]
+        join: bool,
         /// The gate counts a day as this many seconds: for the demonstration CA alone.
         #[arg(long, hide = true)]
         compressed_day_s: Option<f64>,
@@ -80,6 +83,8 @@ enum Command {
     /// Who holds which scope.
     #[command(subcommand)]
     Lease(lease::LeaseCommand),
+    /// The coordinator's HTTP API as OpenAPI 3.1.
+    Openapi,
     /// What was found.
     #[command(subcommand)]
     Incident(incident::IncidentCommand),
@@ -88,6 +93,18 @@ enum Command {
     /// Certificates and keys.
     #[command(subcommand)]
     Pki(pki::PkiCommand),
+    /// Limits, approvals and caps, changed while the coordinator runs.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Clusters that the coordinator serves.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Keeps the coordinator's state in a file.
+    Backup(backup::BackupOptions),
+    /// Begins a new coordinator from a backup; afterwards, what it still waits for.
+    Restore(backup::RestoreOptions),
+    /// The coordinator's own nodes: who they are, and how they come and go while it works.
+    Member(member::MemberOptions),
     /// The record of what was done.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -99,6 +116,9 @@ enum Command {
     /// Measures.
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// Measures speed.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Proves the safety core in a deterministic simulation.
     #[command(subcommand)]
     Sim(sim::SimCommand),
@@ -144,7 +164,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let kind = AgentKind::ALL.into_iter().find(|k| k.as_str() == kind).context("no such agent")?;
             roles::agent::run(&wiring()?, kind, replay).await?;
         }
-        Command::Coordinator { id, compressed_day_s } => roles::coordinator::run(&wiring()?, id, compressed_day_s).await?,
+        Command::Coordinator { id, join, compressed_day_s } => roles::coordinator::run(&wiring()?, id, join, compressed_day_s).await?,
         Command::Actuator { cluster } => roles::actuator::run(&wiring()?, &cluster).await?,
         Command::Dashboard { person } => roles::dashboard::run(&wiring()?, &person).await?,
         Command::Demo(options) => _ = demo::run(&options, false).await?,
@@ -152,13 +172,20 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => return config::run(&command),
         Command::Phase(command) => phase::run(&wiring()?, &command).await?,
         Command::Lease(command) => lease::run(&wiring()?, &command).await?,
+        Command::Openapi => openapi::run()?,
         Command::Incident(command) => incident::run(&wiring()?, &command).await?,
         Command::Act(command) => act::run(&wiring()?, &command).await?,
         Command::Pki(command) => pki::run(&command)?,
+        Command::Policy(command) => policy::run(wiring, &command).await?,
+        Command::Cluster(command) => cluster::run(&wiring()?, &command).await?,
+        Command::Backup(options) => backup::back_up(&wiring()?, &options).await?,
+        Command::Restore(options) => backup::restore(&wiring()?, &options).await?,
+        Command::Member(options) => member::run(&wiring()?, &options).await?,
         Command::Audit(command) => audit::run(&wiring()?, &command).await?,
         Command::Kb(command) => kb::run(&command)?,
         Command::Replay(options) => replay::run(&options).await?,
         Command::Eval(command) => eval::run(&command).await?,
+        Command::Bench(command) => bench::run(&wiring()?, &command).await?,
         Command::Sim(command) => return tokio::task::block_in_place(|| sim::run(&command)),
     }
     Ok(ExitCode::SUCCESS)

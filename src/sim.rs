@@ -61,11 +61,9 @@ fn tell(outcome: &Outcome) {
 
 fn print(summary: &Summary) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    let Summary { seeds, steps, entries, calls, answered, snapshots_installed, .. } = summary;
-    writeln!(
-        out,
-        "{seeds} seeds, {steps} steps, {entries} log entries, {answered} of {calls} calls answered, {snapshots_installed} snapshots installed"
-    )?;
+    let Summary { seeds, steps, entries, calls, answered, happened, .. } = summary;
+    writeln!(out, "{seeds} seeds, {steps} steps, {entries} log entries, {answered} of {calls} calls answered")?;
+    writeln!(out, "went wrong, as it was meant to: {}", serde_json::to_string(happened)?)?;
     for (invariant, count) in summary.violations.iter().filter(|(_, count)| **count > 0) {
         writeln!(out, "{} broken in {count} seeds: {}", invariant.as_str(), invariant.says())?;
     }

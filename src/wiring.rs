@@ -61,7 +61,16 @@ impl Wiring {
     /// # Errors
     /// When its certificate cannot be read.
     pub fn coordinator(&self, principal: &Principal) -> anyhow::Result<CoordinatorClient> {
-        let endpoints = self.config.mesh.coordinators.values().map(|address| format!("https://{address}")).collect();
+        self.coordinator_at(principal, &[])
+    }
+
+    /// The same at these addresses; at those of the configuration when there are none.
+    ///
+    /// # Errors
+    /// As `coordinator`.
+    pub fn coordinator_at(&self, principal: &Principal, endpoints: &[String]) -> anyhow::Result<CoordinatorClient> {
+        let configured = || self.config.mesh.coordinators.values().cloned().collect();
+        let endpoints = if endpoints.is_empty() { configured() } else { endpoints.to_vec() };
         CoordinatorClient::from_pki_dir(self.pki(), principal, endpoints)
             .with_context(|| format!("no certificate of {principal} in {} (`picket pki init` makes one)", self.pki().display()))
     }

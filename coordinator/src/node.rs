@@ -2,6 +2,7 @@
 
 use crate::api::{self, Clock, Node};
 use crate::log::{DiskLog, LogError};
+use crate::membership;
 use crate::pki::{self, PkiError};
 use crate::raft::Raft;
 use crate::raft::addresses::AddressBook;
@@ -11,6 +12,7 @@ use crate::ticks;
 use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
 use openraft::BasicNode;
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use picket_core::ids::Principal;
 use picket_state_machine::{Settings, SettingsError};
@@ -29,7 +31,7 @@ pub struct NodeConfig {
     pub id: u64,
     /// Where it listens, `host:port`.
     pub listen: String,
-    /// Every node of the group, itself included, at `host:port` as the others reach it.
+    /// Nodes at `host:port` as the others reach them, itself included. These go before what the group's membership says.
     pub peers: BTreeMap<u64, String>,
     /// Its own folder: log, vote, snapshot.
     pub data_dir: PathBuf,
@@ -39,7 +41,7 @@ pub struct NodeConfig {
     pub settings: Settings,
     /// What the leader proposes as the time.
     pub clock: Clock,
-    /// True on one node: it founds the group when its log is empty.
+    /// True on one node of a new group: it founds the group when its log is empty. A node that is added to a group founds none.
     pub bootstrap: bool,
     /// Raft's timers.
     pub timers: RaftTimers,
@@ -122,20 +124,26 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, <Machine>::open(&dir, settings)?))).await;
     let (log, machine) = opened.map_err(|e| NodeError::Raft(e.to_string()))??;
     let addresses = AddressBook::new(&config.peers).map_err(&bad)?;
-    let peers = Peers::new(config.id, &identity, addresses, &machine.settings_digest())?;
+    let peers = Peers::new(config.id, &identity, addresses.clone(), &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
     let raft_config = config.timers.raft_config().map_err(|e| bad(e.to_string()))?;
     let raft = Raft::new(config.id, Arc::new(raft_config), peers.clone(), log.clone(), machine.clone()).await;
     let raft = raft.map_err(|e| NodeError::Raft(e.to_string()))?;
 
-    let node = Arc::new(Node::new(config.id, raft.clone(), machine, peers, signing_key, config.clock.clone()));
+    let node = Arc::new(Node::new(config.id, raft.clone(), machine, peers, signing_key, pki::cluster_id(&ca)?, config.clock.clone()));
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), node.clone(), stop.clone()));
     let ticks = ticks::propose_ticks(node.clone(), config.timers.tick_ms, boot_id(config.id)?);
     let until = stop.clone();
     tasks.spawn(async move { _ = until.run_until_cancelled_owned(ticks).await });
+    let until = stop.clone();
+    let standing = membership::look_for_removal(node.clone());
+    tasks.spawn(async move { _ = until.run_until_cancelled_owned(standing).await });
+    let until = stop.clone();
+    let following = follow_membership(raft.clone(), addresses);
+    tasks.spawn(async move { _ = until.run_until_cancelled_owned(following).await });
     let handle = NodeHandle { node, log, address, stop, tasks };
     if config.bootstrap {
         let members: BTreeMap<u64, BasicNode> = config.peers.iter().map(|(id, address)| (*id, BasicNode::new(address))).collect();
@@ -151,6 +159,18 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     }
     tracing::info!(node = config.id, %address, "coordinator node is up");
     Ok(handle)
+}
+
+/// Keeps the address book at the newest membership, committed or not: replication begins before the commit.
+async fn follow_membership(raft: Raft, addresses: AddressBook) {
+    let mut metrics = raft.server_metrics();
+    loop {
+        let membership = metrics.borrow_and_update().membership_config.clone();
+        addresses.learn(membership.membership());
+        if metrics.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Tells the ticks of one process from those of another, also of the same node before a restart.

@@ -5,6 +5,7 @@ use picket_core::ids::Principal;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
+use sha2::{Digest as _, Sha256};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -24,8 +25,8 @@ pub enum PkiError {
         /// What it said.
         error: std::io::Error,
     },
-    /// There is a CA already: replacing it would shut out everyone who has a certificate of it.
-    #[error("{} exists already; choose an empty folder", .0.display())]
+    /// It is there already: replacing a CA would shut out everyone who has a certificate of it, and replacing a certificate its owner.
+    #[error("{} exists already; choose an empty folder, or another name", .0.display())]
     Exists(PathBuf),
     /// A certificate could not be made.
     #[error("the certificate of {who} could not be made: {error}")]
@@ -70,33 +71,78 @@ fn make(dir: &Path, ca_name: &str, principals: &[Principal], hosts: &[String]) -
     if ca_path.exists() {
         return Err(PkiError::Exists(ca_path));
     }
-    let failed = |who: &str| {
-        let who = who.to_owned();
-        move |error| PkiError::Certificate { who, error }
-    };
-    let ca_key = KeyPair::generate().map_err(failed(ca_name))?;
+    let failed = |error| PkiError::Certificate { who: ca_name.to_owned(), error };
+    let ca_key = KeyPair::generate().map_err(failed)?;
     let mut ca = CertificateParams::default();
     ca.distinguished_name = common_name(ca_name);
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    let ca_certificate = ca.self_signed(&ca_key).map_err(failed(ca_name))?;
+    let ca_certificate = ca.self_signed(&ca_key).map_err(failed)?;
     write(&dir.join("ca.key"), ca_key.serialize_pem().as_bytes(), 0o600)?;
     let issuer = Issuer::new(ca, ca_key);
     for principal in principals {
-        let who = principal.to_string();
-        let key = KeyPair::generate().map_err(failed(&who))?;
-        let certificate = params_of(principal, hosts).and_then(|p| p.signed_by(&key, &issuer)).map_err(failed(&who))?;
-        let stem = principal.file_stem();
-        write(&dir.join(format!("{stem}.key")), key.serialize_pem().as_bytes(), 0o600)?;
-        write(&dir.join(format!("{stem}.pem")), certificate.pem().as_bytes(), 0o644)?;
+        certify(dir, &issuer, principal, hosts)?;
     }
+    new_signing_key(dir)?;
+    // Last: its presence says that all is there.
+    write(&ca_path, ca_certificate.pem().as_bytes(), 0o644)
+}
+
+/// Makes certificates for more principals with the CA in `dir`, whose `ca.key` must be there. `hosts` as for [`init`].
+///
+/// # Errors
+/// `Exists` when one of them has a certificate there already; nothing is made then.
+pub fn issue(dir: &Path, principals: &[Principal], hosts: &[String]) -> Result<(), PkiError> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        fs::read_to_string(&path).map_err(|error| PkiError::Io { path, error })
+    };
+    let taken = principals.iter().map(|p| dir.join(format!("{}.pem", p.file_stem()))).find(|path| path.exists());
+    if let Some(path) = taken {
+        return Err(PkiError::Exists(path));
+    }
+    let failed = |error| PkiError::Certificate { who: "the CA".to_owned(), error };
+    let key = KeyPair::from_pem(&read("ca.key")?).map_err(failed)?;
+    let issuer = Issuer::from_ca_cert_pem(&read("ca.pem")?, key).map_err(failed)?;
+    principals.iter().try_for_each(|principal| certify(dir, &issuer, principal, hosts))
+}
+
+fn certify(dir: &Path, issuer: &Issuer<'_, KeyPair>, principal: &Principal, hosts: &[String]) -> Result<(), PkiError> {
+    let failed = |error| PkiError::Certificate { who: principal.to_string(), error };
+    let key = KeyPair::generate().map_err(failed)?;
+    let certificate = params_of(principal, hosts).and_then(|p| p.signed_by(&key, issuer)).map_err(failed)?;
+    let stem = principal.file_stem();
+    write(&dir.join(format!("{stem}.key")), key.serialize_pem().as_bytes(), 0o600)?;
+    write(&dir.join(format!("{stem}.pem")), certificate.pem().as_bytes(), 0o644)
+}
+
+/// Makes a new permit-signing key, and keeps the one before beside it under a name of its own.
+///
+/// # Errors
+/// What the file system says.
+pub fn replace_signing_key(dir: &Path, name_of_the_old: &str) -> Result<(), PkiError> {
+    for name in ["permit-signing.key", "permit-verify.pub"] {
+        let (from, to) = (dir.join(name), dir.join(format!("{name}.{name_of_the_old}")));
+        fs::copy(&from, to).map_err(|error| PkiError::Io { path: from, error })?;
+    }
+    new_signing_key(dir)
+}
+
+/// What the trust of a mesh is named by: the digest of its CA's certificate, in 32 hexadecimal digits.
+///
+/// # Errors
+/// When the file is no PEM certificate.
+pub fn cluster_id(ca_pem: &str) -> Result<String, PkiError> {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(ca_pem.as_bytes()).map_err(|e| PkiError::NoCertificate(e.to_string()))?;
+    Ok(hex::encode(&Sha256::digest(&pem.contents)[..16]))
+}
+
+fn new_signing_key(dir: &Path) -> Result<(), PkiError> {
     let mut seed = [0; 32];
     rustls::crypto::ring::default_provider().secure_random.fill(&mut seed).map_err(|_| PkiError::Randomness)?;
     let signing = SigningKey::from_bytes(&seed);
     write(&dir.join("permit-signing.key"), hex::encode(seed).as_bytes(), 0o600)?;
-    write(&dir.join("permit-verify.pub"), hex::encode(signing.verifying_key().to_bytes()).as_bytes(), 0o644)?;
-    // Last: its presence says that all is there.
-    write(&ca_path, ca_certificate.pem().as_bytes(), 0o644)
+    write(&dir.join("permit-verify.pub"), hex::encode(signing.verifying_key().to_bytes()).as_bytes(), 0o644)
 }
 
 fn common_name(name: &str) -> DistinguishedName {
@@ -202,6 +248,29 @@ mod tests {
         assert_eq!(fs::metadata(dir.path().join("permit-signing.key")).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(signing_key(dir.path()).unwrap().verifying_key(), verifying_key(dir.path()).unwrap());
         assert!(matches!(init(dir.path(), &all, &[]), Err(PkiError::Exists(_))));
+    }
+
+    #[test]
+    fn more_certificates_come_from_the_same_ca_and_none_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        init_demo(dir.path(), &[Principal::Node(1)], &[]).unwrap();
+        let ca = fs::read(dir.path().join("ca.pem")).unwrap();
+        issue(dir.path(), &[Principal::Node(4)], &["four.example".into()]).unwrap();
+        assert_eq!(fs::read(dir.path().join("ca.pem")).unwrap(), ca);
+        let check = |who: &Principal| {
+            let pem = fs::read(dir.path().join(format!("{}.pem", who.file_stem()))).unwrap();
+            let der = CertificateDer::from_pem_slice(&pem).unwrap();
+            let (_, parsed) = x509_parser::parse_x509_certificate(&der).unwrap();
+            let (_, authority) = x509_parser::pem::parse_x509_pem(&ca).unwrap();
+            let authority = authority.parse_x509().unwrap();
+            assert_eq!(parsed.issuer(), authority.subject(), "{who}");
+            assert_eq!(&principal_of(&der).unwrap(), who);
+        };
+        check(&Principal::Node(1));
+        check(&Principal::Node(4));
+        let both = [Principal::Node(5), Principal::Node(4)];
+        assert!(matches!(issue(dir.path(), &both, &[]), Err(PkiError::Exists(_))));
+        assert!(!dir.path().join("node-5.pem").exists());
     }
 
     #[test]

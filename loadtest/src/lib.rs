@@ -4,6 +4,7 @@
 //! Architecture invariant: depends on `picket-core` (plain data) and wire formats only. Who writes the faults must not share code
 //! with who finds them. The model itself takes time and randomness as arguments.
 
+pub mod bench;
 pub mod cluster;
 pub mod faults;
 pub mod kubernetes_api;

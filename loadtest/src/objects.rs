@@ -93,6 +93,18 @@ pub fn deployment(spec: &ServiceSpec, version: &str) -> Value {
     })
 }
 
+/// A namespace.
+#[must_use]
+pub fn namespace(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}, "annotations": {}},
+        "spec": {"finalizers": ["kubernetes"]},
+        "status": {"phase": "Active"},
+    })
+}
+
 /// Its volume claim.
 #[must_use]
 pub fn claim(spec: &ServiceSpec) -> Value {

@@ -126,6 +126,7 @@ fn applied(name: &str, at_s: i64, state: EntryState, outcome: Option<Outcome>) -
         tokens: BTreeMap::new(),
         actuator_epoch: Some(1),
         claim: None,
+        fenced: false,
         report: Some(ActReport::Applied { receipt: Receipt::default() }),
         outcome,
         paging: false,

@@ -3,11 +3,16 @@
 use super::as_person;
 use crate::wiring::Wiring;
 use anyhow::Context as _;
-use picket_core::coordination::{Command, Resolution};
+use picket_core::coordination::{Command, Resolution, StopView};
 use picket_core::ports::Coordinator as _;
+use std::time::Duration;
 
 /// Entries that an approval is looked for among, beside those still open.
 const SETTLED_MAX: usize = 50;
+/// How long `picket stop` goes on to tell what STOP still waits for.
+const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What a person says to the ledger.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -75,7 +80,10 @@ pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
             };
             (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved")
         }
-        ActCommand::Stop { keep_undos } => (Command::Stop { keep_undos: *keep_undos }, "STOP is set"),
+        ActCommand::Stop { keep_undos } => {
+            super::submit(wiring, Command::Stop { keep_undos: *keep_undos }).await?;
+            return tell_stopping(wiring, *keep_undos).await;
+        }
         ActCommand::Resume => {
             let stop = as_person(wiring)?.status().await?.stop;
             if stop.set {
@@ -87,4 +95,56 @@ pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
     super::submit(wiring, command).await?;
     println!("{said}");
     Ok(())
+}
+
+/// STOP holds from its first moment; this tells when nothing of what was claimed before can land any more.
+async fn tell_stopping(wiring: &Wiring, keep_undos: bool) -> anyhow::Result<()> {
+    let client = as_person(wiring)?;
+    let until = tokio::time::Instant::now() + STOPPED_WITHIN;
+    let mut said = String::new();
+    loop {
+        let stop = client.status().await?.stop;
+        if !stop.set {
+            println!("STOP was released by {}", stop.released_by);
+            return Ok(());
+        }
+        if said.is_empty() && keep_undos && !stop.keep_undos {
+            println!("STOP was set before: undos stay withheld until its release");
+        }
+        let now = stopping(&stop);
+        if now != said {
+            println!("{now}");
+            said = now;
+        }
+        if !stop.stopping {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() > until {
+            println!("STOP holds; the dashboard goes on to show what it still waits for");
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn stopping(stop: &StopView) -> String {
+    let missing: Vec<_> = stop.fences_missing.iter().map(|cluster| cluster.as_str()).collect();
+    match (stop.stopping, stop.open_claims) {
+        (false, _) => "stopped".to_owned(),
+        (true, 0) => format!("stopping: the fences of {} are not confirmed", missing.join(", ")),
+        (true, n) => format!("stopping: {n} claimed to their end"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stopped_is_said_last() {
+        let missing = StopView { set: true, stopping: true, fences_missing: vec!["east".into()], ..StopView::default() };
+        assert_eq!(stopping(&StopView { open_claims: 2, ..missing.clone() }), "stopping: 2 claimed to their end");
+        assert_eq!(stopping(&missing), "stopping: the fences of east are not confirmed");
+        assert_eq!(stopping(&StopView { set: true, ..StopView::default() }), "stopped");
+    }
 }

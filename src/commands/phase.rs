@@ -1,4 +1,4 @@
-//! `picket phase show | promote | demote`.
+//! `picket phase show | promote | demote | restart`.
 
 use super::table;
 use crate::wiring::Wiring;
@@ -20,6 +20,17 @@ pub enum PhaseCommand {
     Promote {
         /// sre, finops or secops.
         agent: String,
+    },
+    /// What the agent has earned counts no longer, because its model, catalogue or calibration changed; it starts again in Observe.
+    Restart {
+        /// sre, finops or secops.
+        agent: String,
+        /// On record: what changed.
+        #[arg(long)]
+        why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// To Observe.
     Demote {
@@ -75,6 +86,15 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             };
             super::submit(wiring, Command::SetPhase { agent, phase, stop_epoch, why: "promoted on the command line".into() }).await?;
             println!("{agent} is in {phase}");
+            Ok(())
+        }
+        PhaseCommand::Restart { agent, why, json } => {
+            let agent = agent_of(agent)?;
+            super::submit(wiring, Command::RestartEvidence { agent, why: why.clone() }).await?;
+            if *json {
+                return super::print_json(&serde_json::json!({ "restarted": agent }));
+            }
+            println!("{agent}'s evidence starts again");
             Ok(())
         }
         PhaseCommand::Demote { agent, why } => {

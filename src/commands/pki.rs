@@ -1,4 +1,4 @@
-//! `picket pki init`.
+//! `picket pki init | issue`.
 
 use picket_coordinator::pki;
 use picket_core::ids::{AgentKind, Principal};
@@ -24,6 +24,17 @@ pub enum PkiCommand {
         #[arg(long, value_delimiter = ',', default_value = "localhost,127.0.0.1")]
         hosts: Vec<String>,
     },
+    /// Makes certificates for more roles with a CA that is there: a coordinator node that is added, a person, a cluster.
+    Issue {
+        /// The folder that `picket pki init` made, ca.key included.
+        dir: PathBuf,
+        /// Whose: node:N, human:NAME, observer:CLUSTER, actuator:CLUSTER, agent:KIND, dashboard, gateway.
+        #[arg(required = true)]
+        principals: Vec<Principal>,
+        /// Names and addresses that nodes are reached by.
+        #[arg(long, value_delimiter = ',', default_value = "localhost,127.0.0.1")]
+        hosts: Vec<String>,
+    },
 }
 
 /// Runs it.
@@ -31,7 +42,16 @@ pub enum PkiCommand {
 /// # Errors
 /// When the folder holds certificates already or cannot be written.
 pub fn run(command: &PkiCommand) -> anyhow::Result<()> {
-    let PkiCommand::Init { dir, clusters, people, nodes, hosts } = command;
+    let (dir, clusters, people, nodes, hosts) = match command {
+        PkiCommand::Init { dir, clusters, people, nodes, hosts } => (dir, clusters, people, nodes, hosts),
+        PkiCommand::Issue { dir, principals, hosts } => {
+            pki::issue(dir, principals, hosts)?;
+            for principal in principals {
+                println!("{principal}: {0}.pem and {0}.key in {1}", principal.file_stem(), dir.display());
+            }
+            return Ok(());
+        }
+    };
     let mut principals: Vec<_> = (1..=*nodes).map(Principal::Node).collect();
     principals.extend(AgentKind::ALL.map(Principal::Agent));
     principals.extend(clusters.iter().flat_map(|c| [Principal::Observer(c.as_str().into()), Principal::Actuator(c.as_str().into())]));

@@ -203,6 +203,8 @@ impl World {
                 deadline_ms: config.timing.actuator_deadline_ms(),
                 write_timeout_ms: config.timing.write_timeout.ms(),
                 demonstration: true,
+                journal_age_ms: config.timing.journal_age.ms(),
+                journal_entries_max: 1024,
             };
             let ports = ActuatorPorts {
                 coordinator: coordinator.handle(Principal::Actuator(name.clone())),

@@ -13,6 +13,9 @@ const WATCH_MS: u64 = 500;
 /// Real time between two steps: the watch itself waits.
 const STEP_MS: u64 = 20;
 
+/// Acts that the journal keeps for a restore: some megabytes on disk, and weeks of acts for one cluster.
+const JOURNAL_ENTRIES_MAX: usize = 4096;
+
 /// The audit log's file of one cluster.
 #[must_use]
 pub fn audit_file(cluster: &str) -> String {
@@ -33,6 +36,8 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         deadline_ms: timing.actuator_deadline_ms(),
         write_timeout_ms: timing.write_timeout.ms(),
         demonstration: known.simulated,
+        journal_age_ms: timing.journal_age.ms(),
+        journal_entries_max: JOURNAL_ENTRIES_MAX,
     };
     let ports = ActuatorPorts {
         coordinator: wiring.coordinator(&Principal::Actuator(cluster.into()))?,

@@ -34,11 +34,11 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
 /// A day that is not compressed.
 const DAY_S: f64 = 86_400.0;
 
-/// Runs node `id` until it is asked to end.
+/// Runs node `id` until it is asked to end. The first of the configured nodes founds the group, unless it is to `join` one.
 ///
 /// # Errors
 /// When it cannot start.
-pub async fn run(wiring: &Wiring, id: u64, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
+pub async fn run(wiring: &Wiring, id: u64, join: bool, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
     wiring.require_built()?;
     let peers = wiring.config.mesh.coordinators.clone();
     let listen = peers.get(&id).with_context(|| format!("mesh.coordinators has no node {id}"))?.clone();
@@ -50,7 +50,7 @@ pub async fn run(wiring: &Wiring, id: u64, compressed_day_s: Option<f64>) -> any
         settings.gate.days_min *= day_s / DAY_S;
         settings.episode_ms = (day_s * 1000.0) as i64;
     }
-    let bootstrap = peers.keys().next() == Some(&id);
+    let bootstrap = !join && peers.keys().next() == Some(&id);
     let node = serve(NodeConfig {
         id,
         listen,

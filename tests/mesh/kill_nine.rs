@@ -7,8 +7,8 @@ use picket_core::outcome::Report;
 use picket_core::ports::Coordinator as _;
 use std::time::Duration;
 
-/// Runs one OOM kill to its end; `victim` names the part to kill once the act is permitted.
-async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) {
+/// Runs one OOM kill to its end; `victim` names the part to kill once the act is permitted. The run goes on.
+async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) -> DemoRun {
     let run = DemoRun::start("one-oom", seed);
     let operator = run.operator().await;
     let permitted = run
@@ -44,6 +44,7 @@ async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) {
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let status = operator.status().await.unwrap();
     assert!(status.violations.values().all(|n| *n == 0), "{:?}", status.violations);
+    run
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,7 +59,22 @@ async fn of_the_observer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_actuator() {
-    survive(23, async |run| format!("actuator-{}", cluster_of(run).await)).await;
+    let run = survive(23, async |run| format!("actuator-{}", cluster_of(run).await)).await;
+    stop_raises_the_fences(&run).await;
+}
+
+/// STOP, with an actuator that has just been killed: its next life raises the fences, and only then is it shown as stopped.
+async fn stop_raises_the_fences(run: &DemoRun) {
+    let operator = run.operator().await;
+    let service = run.act(&operator).await.expect("an act was permitted").work.action().service.clone();
+    run.kill_nine(&format!("actuator-{}", service.cluster));
+    let stopped = run.command(&["stop"]);
+    let said = String::from_utf8_lossy(&stopped.stdout).into_owned();
+    assert!(stopped.status.success() && said.ends_with("stopped\n"), "{said}\n{}", run.said());
+    let stop = operator.status().await.unwrap().stop;
+    assert_eq!((stop.set, stop.stopping, stop.fences_missing.len(), stop.fences_confirmed.len()), (true, false, 0, 2), "{stop:?}");
+    let namespace = run.object(service.cluster.as_str(), &format!("/api/v1/namespaces/{}", service.namespace)).await;
+    assert_eq!(namespace["metadata"]["annotations"]["picket.dev/fencing-token"], stop.fence_token.to_string(), "{namespace:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

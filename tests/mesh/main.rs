@@ -2,6 +2,7 @@
 
 mod browser;
 mod commands;
+mod coordinator;
 mod demo;
 mod kill_nine;
 mod replay;

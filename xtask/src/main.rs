@@ -1,5 +1,6 @@
 //! `cargo xtask`: the two commands that do all the set-up, and the builds behind them.
 
+mod bench;
 mod dashboard;
 mod demo;
 mod model;
@@ -29,6 +30,9 @@ enum Command {
     Test,
     /// Builds the dashboard's page (WebAssembly).
     Dashboard,
+    /// Measures speed; builds in release, which takes many minutes the first time.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Fetches the embedding model.
     Model,
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         Command::Demo { options } => demo::run(&options),
         Command::Test => suites::run(),
         Command::Dashboard => dashboard::build().map(|dist| println!("the page is in {}", dist.display())),
+        Command::Bench(command) => bench::run(&command),
         Command::Model => model::ensure().map(|folder| println!("the model is in {}", folder.display())),
     };
     match done {

@@ -1,7 +1,7 @@
 //! The system packages that picket needs, installed where that can be done without asking.
 
 use anyhow::{Context as _, bail};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A program and the Debian package that it comes with.
@@ -32,11 +32,16 @@ pub const CURL: Package = Package { program: "curl", debian: "curl", why: "fetch
 /// Where programs lie that are not on everybody's PATH.
 const MORE_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/usr/sbin"];
 
+/// Where a program is.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(MORE_FOLDERS.map(PathBuf::from));
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
 /// True when a program can be found.
 pub fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    on_path || MORE_FOLDERS.iter().any(|folder| Path::new(folder).join(program).is_file())
+    find(program).is_some()
 }
 
 /// Installs what is missing, or says which packages to install.

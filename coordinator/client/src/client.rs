@@ -2,9 +2,12 @@
 
 use crate::errors::Attempt;
 use crate::identity;
+use crate::once::OnceIds;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{EntryId, Principal, RequestId};
+use picket_core::membership::MemberRequest;
 use picket_core::permit::Permit;
+use picket_core::policy::Policy;
 use picket_core::ports::{Coordinator, PortError, PortResult};
 use rand::{RngExt as _, SeedableRng as _};
 use serde::de::DeserializeOwned;
@@ -44,6 +47,13 @@ pub struct CoordinatorClient {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for CoordinatorClient {
+    /// Without the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CoordinatorClient").field("endpoints", &self.inner.endpoints).finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     http: reqwest::Client,
     endpoints: Vec<String>,
@@ -51,11 +61,13 @@ struct Inner {
     preferred: AtomicUsize,
     timeout: Duration,
     jitter: Mutex<rand::rngs::SmallRng>,
+    once: OnceIds,
 }
 
 /// One call, in all its attempts.
-enum Call<'a> {
+pub(crate) enum Call<'a> {
     Submit(&'a Request),
+    ChangeMembers(&'a MemberRequest),
     Read { path: &'a str, query: &'a [(&'a str, String)], server_waits_ms: u64 },
 }
 
@@ -63,6 +75,7 @@ impl Call<'_> {
     fn name(&self) -> String {
         match self {
             Self::Submit(request) => format!("submit {}", request.request_id),
+            Self::ChangeMembers(request) => request.change.to_string(),
             Self::Read { path, .. } => format!("read {path}"),
         }
     }
@@ -92,11 +105,15 @@ impl CoordinatorClient {
             .map_err(|e| refused(e.to_string()))?;
         let endpoints =
             config.endpoints.iter().map(|e| format!("https://{}", e.trim_start_matches("https://").trim_end_matches('/'))).collect();
-        let mut seed = [0; 8];
-        rustls::crypto::ring::default_provider().secure_random.fill(&mut seed).map_err(|_| refused("no randomness".to_owned()))?;
-        let jitter = rand::rngs::SmallRng::seed_from_u64(u64::from_le_bytes(seed));
+        let random = || {
+            let mut bytes = [0; 8];
+            let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+            filled.map(|()| u64::from_le_bytes(bytes)).map_err(|_| refused("no randomness".to_owned()))
+        };
+        let jitter = Mutex::new(rand::rngs::SmallRng::seed_from_u64(random()?));
         let timeout = Duration::from_millis(config.request_timeout_ms.max(1));
-        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter: Mutex::new(jitter) }) })
+        let once = OnceIds::new(format!("once-{:016x}", random()?));
+        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter, once }) })
     }
 
     /// As `principal`, with the files of a folder that `picket`'s PKI made; ten seconds per call.
@@ -130,7 +147,48 @@ impl CoordinatorClient {
         self.call(&Call::Read { path: &path, query: &[], server_waits_ms: 0 }).await
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> PortResult<T> {
+    /// A command that is asked in this call and never again: under an id of its own, retried within the deadline, and forgotten by the
+    /// coordinator soon after its answer has come. After `Timeout` nobody can ask what became of it; a command that must be followed up
+    /// takes [`Coordinator::submit`] and an id that the caller keeps.
+    ///
+    /// # Errors
+    /// As [`Coordinator::submit`].
+    pub async fn submit_once(&self, command: Command) -> PortResult<Answer> {
+        let id = self.draw_id();
+        let answer = self.submit(id.clone(), command).await?;
+        self.is_answered(id);
+        Ok(answer)
+    }
+
+    /// An id that nobody else has.
+    pub(crate) fn draw_id(&self) -> RequestId {
+        self.inner.once.draw()
+    }
+
+    /// Nobody will ask under this id again.
+    pub(crate) fn is_answered(&self, id: RequestId) {
+        if let Some(forget) = self.inner.once.answered(id) {
+            let client = self.clone();
+            // When it fails, the answers are forgotten by their age.
+            let _forgetting = tokio::spawn(async move { client.submit(client.draw_id(), forget).await });
+        }
+    }
+
+    /// Limits, approvals and caps that are in force.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Timeout` when no node answers.
+    pub async fn policy(&self) -> PortResult<Policy> {
+        self.call(&Call::Read { path: "/v1/policy", query: &[], server_waits_ms: 0 }).await
+    }
+
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: &Call<'_>) -> PortResult<T> {
+        let answer = self.call_for_bytes(call, ANSWER_MAX_BYTES).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|e| PortError::Damaged { what: format!("the answer to {}", call.name()), why: e.to_string() })
+    }
+
+    pub(crate) async fn call_for_bytes(&self, call: &Call<'_>, max_bytes: usize) -> PortResult<Vec<u8>> {
         let name = call.name();
         let waits_ms = if let Call::Read { server_waits_ms, .. } = call { *server_waits_ms } else { 0 };
         let deadline = Instant::now() + self.inner.timeout + Duration::from_millis(waits_ms);
@@ -141,7 +199,8 @@ impl CoordinatorClient {
             let left = deadline.saturating_duration_since(Instant::now());
             let index = endpoint_index % self.inner.endpoints.len();
             let endpoint = &self.inner.endpoints[index];
-            let attempt = match self.attempt(call, &name, endpoint, left.min(Duration::from_millis(ATTEMPT_MAX_MS + waits_ms))).await {
+            let left = left.min(Duration::from_millis(ATTEMPT_MAX_MS + waits_ms));
+            let attempt = match self.attempt(call, &name, endpoint, left, max_bytes).await {
                 Ok(answer) => {
                     self.inner.preferred.store(index, Ordering::Relaxed);
                     return Ok(answer);
@@ -155,7 +214,7 @@ impl CoordinatorClient {
             let pause = self.pause(pause_ms, &attempt.error);
             if Instant::now() + pause >= deadline {
                 // A command that may have been taken is not known to have failed.
-                let unknown = maybe_done && matches!(call, Call::Submit(_));
+                let unknown = maybe_done && !matches!(call, Call::Read { .. });
                 return Err(if unknown { PortError::Timeout { what: name } } else { attempt.error });
             }
             tracing::debug!(call = name, %endpoint, error = %attempt.error, "trying again");
@@ -174,17 +233,18 @@ impl CoordinatorClient {
         Duration::from_millis(asked + pause_ms / 2 + jitter / 2)
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, call: &Call<'_>, name: &str, endpoint: &str, timeout: Duration) -> Result<T, Attempt> {
+    async fn attempt(&self, call: &Call<'_>, name: &str, endpoint: &str, timeout: Duration, max_bytes: usize) -> Result<Vec<u8>, Attempt> {
         let request = match call {
             Call::Submit(body) => self.inner.http.post(format!("{endpoint}/v1/submit")).json(body),
+            Call::ChangeMembers(body) => self.inner.http.post(format!("{endpoint}/v1/members")).json(body),
             Call::Read { path, query, .. } => self.inner.http.get(format!("{endpoint}{path}")).query(query),
         };
         let mut response = request.timeout(timeout).send().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))? {
-            if body.len() + chunk.len() > ANSWER_MAX_BYTES {
-                let why = format!("the answer is longer than {ANSWER_MAX_BYTES} bytes; ask for less");
+            if body.len() + chunk.len() > max_bytes {
+                let why = format!("the answer is longer than {max_bytes} bytes; ask for less");
                 return Err(Attempt { error: PortError::Refused { what: name.to_owned(), why }, retry: false, maybe_done: true });
             }
             body.extend_from_slice(&chunk);
@@ -192,11 +252,7 @@ impl CoordinatorClient {
         if !status.is_success() {
             return Err(Attempt::of_status(status.as_u16(), &body, name));
         }
-        serde_json::from_slice(&body).map_err(|e| Attempt {
-            error: PortError::Damaged { what: format!("the answer of {endpoint} to {name}"), why: e.to_string() },
-            retry: false,
-            maybe_done: true,
-        })
+        Ok(body)
     }
 }
 

@@ -1,7 +1,14 @@
 //! The coordinator, met from outside: JSON over HTTP and mutual TLS. Who speaks is decided by the certificate.
 
+mod backup;
 mod client;
 mod errors;
+pub mod guard;
 mod identity;
+mod membership;
+mod once;
+mod watch;
 
 pub use client::{ClientConfig, CoordinatorClient};
+pub use guard::{LeaseGuard, LeaseOptions, Loss};
+pub use watch::{LedgerWatch, WatchEvent};

@@ -1,6 +1,7 @@
 //! Many seeds, on every core, and what they came to together.
 
 use crate::finding::Kind;
+use crate::happened::{Happened, nothing};
 use crate::options::Options;
 use crate::run::{Outcome, run_seed};
 use picket_core::invariants::{Invariant, no_violations};
@@ -29,8 +30,8 @@ pub struct Summary {
     pub calls: u64,
     /// Of those, answered.
     pub answered: u64,
-    /// Snapshots that one node installed from another, over all seeds.
-    pub snapshots_installed: u64,
+    /// What went wrong as it was meant to, over all seeds; everything that may is listed.
+    pub happened: Happened,
 }
 
 impl Summary {
@@ -40,7 +41,9 @@ impl Summary {
         self.entries += outcome.entries;
         self.answered += outcome.answered.0;
         self.calls += outcome.answered.1;
-        self.snapshots_installed += outcome.installs;
+        for (happening, count) in &outcome.happened {
+            *self.happened.entry(*happening).or_default() += count;
+        }
         if !outcome.findings.is_empty() {
             self.failed_seeds.push(outcome.seed);
         }
@@ -60,7 +63,7 @@ impl Summary {
 #[must_use]
 pub fn run_seeds(seeds: &[u64], options_of: impl Fn(u64) -> Options + Sync, on_done: impl Fn(&Outcome) + Sync) -> Summary {
     let next = AtomicU64::new(0);
-    let summary = Mutex::new(Summary { violations: no_violations(), ..Summary::default() });
+    let summary = Mutex::new(Summary { violations: no_violations(), happened: nothing(), ..Summary::default() });
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(seeds.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..threads {

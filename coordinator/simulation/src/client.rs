@@ -45,6 +45,12 @@ impl Client {
         &self.world
     }
 
+    /// Part of its request ids.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Waits between the two, in virtual time.
     pub async fn pause(&mut self, ms_min: u64, ms_max: u64) {
         let ms = self.rng.random_range(ms_min..=ms_max);

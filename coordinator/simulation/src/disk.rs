@@ -5,6 +5,7 @@
 //! process dies, the page cache stays. A failed sync leaves its writes in the page cache and marks them clean, as Linux does: a later sync
 //! says nothing of them, and a power failure loses them.
 
+use crate::happened::Happening;
 use crate::{executor, world};
 use picket_coordinator::disk::{Disk, Durable, Open, OpenFile};
 use rand::{RngExt as _, SeedableRng as _};
@@ -17,6 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What survives or not as one.
 const BLOCK_BYTES: usize = 512;
+/// A sync that takes longer than a heartbeat is slow.
+const SLOW_US: u64 = 100_000;
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -182,14 +185,17 @@ impl FileState {
                     }
                 }
                 Change::Write { offset, bytes } => {
+                    let mut torn = false;
                     // The length may be there and the content not: blocks that were allocated and never written are zeros.
                     if share == 50 && rng.random_bool(0.5) && survived.len() < offset + bytes.len() {
                         survived.resize(offset + bytes.len(), 0);
                     }
-                    let mut at = 0;
+                    let (mut at, mut blocks, mut kept) = (0, 0, 0);
                     while at < bytes.len() {
                         let end = (at + BLOCK_BYTES - (offset + at) % BLOCK_BYTES).min(bytes.len());
+                        blocks += 1;
                         if rng.random_range(0..100) < share {
+                            kept += 1;
                             Self::apply(&mut survived, &Change::Write { offset: offset + at, bytes: bytes[at..end].to_vec() });
                         }
                         at = end;
@@ -199,6 +205,12 @@ impl FileState {
                         let tail = bytes.len().min(BLOCK_BYTES);
                         let cut = rng.random_range(0..=tail);
                         survived.truncate(offset + bytes.len() - cut);
+                        torn = cut > 0;
+                    }
+                    match kept {
+                        0 if blocks > 0 => world::happened(Happening::WriteLost),
+                        kept if kept < blocks || torn => world::happened(Happening::WriteTorn),
+                        _ => {}
                     }
                 }
             }
@@ -266,6 +278,12 @@ impl SimDisk {
             let us = p.rng.random_range(p.temper.sync_us_min..=p.temper.sync_us_max.max(p.temper.sync_us_min));
             Ok((us, std::mem::take(&mut p.temper.fail_next_sync)))
         })?;
+        if fails {
+            world::happened(Happening::SyncFailed);
+        }
+        if us > SLOW_US {
+            world::happened(Happening::SyncSlow);
+        }
         executor::sleep_us(us).await;
         Ok(!fails)
     }
@@ -377,6 +395,9 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if to.ends_with("snapshot") {
+            world::happened(Happening::SnapshotWritten);
+        }
         self.operate(|p| {
             let id = p.names.remove(from).ok_or_else(not_found)?;
             p.names.insert(to.to_owned(), id);
@@ -388,6 +409,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        world::happened(Happening::LogPurged);
         self.operate(|p| {
             p.names.remove(path).ok_or_else(not_found)?;
             p.pending_names.push(NameChange::Gone(path.to_owned()));

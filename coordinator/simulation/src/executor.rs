@@ -272,13 +272,12 @@ pub fn stop(owner: Owner) {
     }
 }
 
-/// The owner's tasks run again.
-pub fn go_on(owner: Owner) {
-    if let Some(executor) = running()
-        && let Some(held) = executor.stopped.borrow_mut().remove(&owner)
-    {
-        held.into_iter().for_each(|task| executor.ready.push(task));
-    }
+/// The owner's tasks run again; how many there were to hold back.
+pub fn go_on(owner: Owner) -> usize {
+    let Some(executor) = running() else { return 0 };
+    let held = executor.stopped.borrow_mut().remove(&owner).unwrap_or_default();
+    held.iter().for_each(|task| executor.ready.push(*task));
+    held.len()
 }
 
 /// Ends every task of the owner, also the one that runs now.

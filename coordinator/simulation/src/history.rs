@@ -2,7 +2,9 @@
 
 use crate::executor;
 use crate::finding::{Finding, Kind};
+use crate::happened::{Happened, Happening};
 use openraft::EntryPayload;
+use picket_coordinator::raft::machine::addresses_of;
 use picket_coordinator::raft::{Effect, Entry};
 use picket_core::coordination::{Answer, Attributed, WatchPage};
 use picket_core::ids::{Principal, RequestId};
@@ -25,6 +27,8 @@ pub struct Applied {
     pub term: u64,
     /// The command and the time it was proposed at; nothing for Raft's own entries.
     pub said: Option<(Attributed, Timestamp)>,
+    /// The members from here on, when it is a change of them.
+    pub members: Option<BTreeMap<u64, String>>,
     /// The reply.
     pub reply: Option<Reply>,
 }
@@ -89,8 +93,8 @@ pub struct History {
     pub calls: Vec<Call>,
     /// What is wrong already.
     pub findings: Vec<Finding>,
-    /// Snapshots that were installed from another node.
-    pub installs: u64,
+    /// What went wrong, and how often.
+    pub happened: Happened,
     /// When everything was healed, in virtual milliseconds.
     pub healed_ms: Option<u64>,
     /// Where each node stood in the end: entry and digest of its state.
@@ -102,7 +106,12 @@ pub struct History {
 /// A reply that is not kept for retries: the same request may be answered otherwise later.
 #[must_use]
 pub fn is_provisional(reply: &Reply) -> bool {
-    matches!(reply, Reply::Refused { violations } if violations.iter().any(|v| v.rule == LimitRule::Capacity))
+    match reply {
+        // Whoever waits asks again with the same request.
+        Reply::Waiting { .. } => true,
+        Reply::Refused { violations } => violations.iter().any(|v| matches!(v.rule, LimitRule::Capacity | LimitRule::Deposed)),
+        _ => false,
+    }
 }
 
 impl Call {
@@ -144,6 +153,17 @@ pub fn difference(a: &str, b: &str) -> String {
 }
 
 impl History {
+    /// The newest entry that any node has applied.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.log.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Something went wrong, as it was meant to.
+    pub fn happened(&mut self, happening: Happening) {
+        *self.happened.entry(happening).or_default() += 1;
+    }
+
     /// Notes what is wrong.
     pub fn find(&mut self, kind: Kind, detail: impl Into<String>) {
         let finding = Finding::new(kind, detail);
@@ -164,6 +184,10 @@ impl History {
             EntryPayload::Normal(proposed) => proposed.read().ok(),
             EntryPayload::Blank | EntryPayload::Membership(_) => None,
         };
+        let members = match &entry.payload {
+            EntryPayload::Membership(membership) => Some(addresses_of(membership)),
+            EntryPayload::Normal(_) | EntryPayload::Blank => None,
+        };
         let before = self.nodes.insert(node, index);
         match before {
             // More than one further: a snapshot took it there.
@@ -173,7 +197,7 @@ impl History {
             _ => {}
         }
         if let Some(known) = self.log.get(&index) {
-            if known.term != term || known.said != said {
+            if known.term != term || known.said != said || known.members != members {
                 let what = difference(&format!("{}:{:?}", known.term, known.said), &format!("{term}:{said:?}"));
                 self.find(Kind::Replicas, format!("entry {index}: node {node} applies another than the first to get there: {what}"));
             } else if known.reply != reply {
@@ -185,7 +209,10 @@ impl History {
                 let key = (said.principal.clone(), said.request.request_id.clone());
                 self.places.entry(key).or_default().push(index);
             }
-            self.log.insert(index, Applied { term, said, reply });
+            if self.log.last_key_value().is_some_and(|(_, newest)| newest.term < term) {
+                self.happened(Happening::LeaderChanged);
+            }
+            self.log.insert(index, Applied { term, said, members, reply });
         }
         if index.is_multiple_of(SAMPLE_EVERY) {
             let digest = digest_of(state);

@@ -10,6 +10,7 @@ mod client;
 mod disk;
 mod executor;
 mod finding;
+mod happened;
 mod history;
 mod host;
 #[cfg(test)]
@@ -24,5 +25,6 @@ mod world;
 
 pub use campaign::{Summary, run_seeds};
 pub use finding::{Finding, Kind};
+pub use happened::{Happened, Happening};
 pub use options::Options;
 pub use run::{Outcome, run_seed};

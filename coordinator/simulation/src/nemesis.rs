@@ -2,8 +2,9 @@
 
 use crate::disk::Temper;
 use crate::executor::{self, WORLD};
+use crate::happened::Happening;
 use crate::network::Weather;
-use crate::world::World;
+use crate::world::{self, World};
 use openraft::BasicNode;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -110,7 +111,7 @@ pub async fn heal(world: &Arc<World>) {
             platters.set_temper(Temper::CALM);
         }
         world.set_clock_offset(id, 0);
-        executor::go_on(id);
+        go_on(id);
         if world.has_failed(id) {
             world.kill(id, false);
         }
@@ -131,6 +132,12 @@ fn supervise(world: &Arc<World>, rng: &mut ChaCha8Rng) {
                 world.start(id);
             }
         });
+    }
+}
+
+fn go_on(id: u64) {
+    if executor::go_on(id) > 0 {
+        world::happened(Happening::Paused);
     }
 }
 
@@ -183,7 +190,7 @@ async fn make(world: &Arc<World>, trouble: Trouble, rng: &mut ChaCha8Rng) {
         Trouble::Stop => {
             let id = if rng.random_bool(0.4) { world.leader().unwrap_or(id) } else { id };
             executor::stop(id);
-            later(lasts_ms, move || executor::go_on(id));
+            later(lasts_ms, move || go_on(id));
         }
         Trouble::ClockJump => world.set_clock_offset(id, rng.random_range(-CLOCK_OFF_MS_MAX..=CLOCK_OFF_MS_MAX)),
         Trouble::Snapshot => ask(world, id, false),
@@ -261,6 +268,8 @@ fn change_members(world: &Arc<World>, members: Vec<u64>) {
             }
         }
         // No leader any more, or another change is under way: the next one will be asked again.
-        let _ = node.raft.change_membership(members, false).await;
+        if node.raft.change_membership(members, false).await.is_ok() {
+            world::happened(Happening::MembersChanged);
+        }
     });
 }

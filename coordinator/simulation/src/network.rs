@@ -1,22 +1,26 @@
 //! Messages that are lost, late, doubled, overtaken, and cut off in one direction only.
 
 use crate::executor::{self, WORLD};
+use crate::happened::Happening;
 use crate::host::{Node, SimConfig};
 use crate::world::World;
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse};
+use openraft::raft::TransferLeaderResponse;
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
 use openraft::type_config::TypeConfigExt as _;
 use openraft::{BasicNode, OptionalSend};
 use picket_coordinator::api::error::Problem;
 use picket_coordinator::api::peer_calls::PeerCalls;
 use picket_coordinator::api::{reads, writes};
+use picket_coordinator::membership;
 use picket_coordinator::raft::wire::{Forwarded, ReadIndex};
 use picket_coordinator::raft::{Snapshot, Vote};
 use picket_core::coordination::Answer;
+use picket_core::membership::MembersView;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,13 +71,16 @@ pub struct Network {
     rng: ChaCha8Rng,
     /// What it does to messages now.
     pub weather: Weather,
+    sent: u64,
+    /// The newest message that has arrived, from and to.
+    arrived: BTreeMap<(Place, Place), u64>,
 }
 
 impl Network {
     /// A calm network.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), weather: Weather::calm() }
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), weather: Weather::calm(), sent: 0, arrived: BTreeMap::new() }
     }
 
     /// Delays in microseconds of each copy that is sent; `None` for one that is lost.
@@ -93,6 +100,17 @@ impl Network {
 
     fn passes(&self, from: Place, to: Place) -> bool {
         !self.weather.cut.contains(&(from, to))
+    }
+
+    /// A message that was the `number`-th to be sent arrives, or does not.
+    fn arrives(&mut self, from: Place, to: Place, number: u64) -> Result<bool, Happening> {
+        if !self.passes(from, to) {
+            return Err(if self.passes(to, from) { Happening::CutOneWay } else { Happening::CutBothWays });
+        }
+        let newest = self.arrived.entry((from, to)).or_default();
+        let overtaken = number < *newest;
+        *newest = number.max(*newest);
+        Ok(overtaken)
     }
 }
 
@@ -133,15 +151,31 @@ where
 {
     let (sender, answer) = oneshot::channel();
     let reply: Reply<A> = Arc::new(Mutex::new(Some(sender)));
-    let fates = world.network().fates();
+    let (fates, number) = {
+        let mut network = world.network();
+        network.sent += 1;
+        (network.fates(), network.sent)
+    };
+    if fates.len() > 1 {
+        world.history().happened(Happening::MessageDoubled);
+    }
     for fate in fates {
         world.trace(format_args!("{from}>{to} {name} {}", Fate(fate)));
-        let Some(delay_us) = fate else { continue };
+        let Some(delay_us) = fate else {
+            world.history().happened(Happening::MessageLost);
+            continue;
+        };
         let (world, reply, request, handle) = (world.clone(), reply.clone(), request.clone(), handle.clone());
         executor::spawn_for(WORLD, async move {
             executor::sleep_us(delay_us).await;
-            if !world.network().passes(from, to) {
-                return;
+            let arrived = world.network().arrives(from, to, number);
+            match arrived {
+                Ok(false) => {}
+                Ok(true) => world.history().happened(Happening::MessageOvertaken),
+                Err(cut) => {
+                    world.history().happened(cut);
+                    return;
+                }
             }
             let Some(node) = world.running(to) else {
                 let refused = world.network().rng.random_bool(0.5);
@@ -204,6 +238,12 @@ impl PeerCalls for SimPeers {
         let handle = |node: Arc<Node>, ()| async move { reads::read_index(&node, "read").await };
         let answer = call(&self.world, self.me, leader, "read-index", (), timeout, handle).await;
         answer.unwrap_or_else(|e| Err(Problem::unavailable("read", e.to_string())))
+    }
+
+    async fn members(&self, node: u64, timeout: Duration) -> Result<MembersView, Problem> {
+        let handle = |node: Arc<Node>, ()| async move { membership::view(&node) };
+        let answer = call(&self.world, self.me, node, "members", (), timeout, handle).await;
+        answer.map_err(|e| Problem::unavailable("members", e.to_string()))
     }
 
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {
@@ -270,6 +310,14 @@ impl RaftNetworkV2<SimConfig> for Peer {
         self.rpc("pre-vote", rpc, &option, |node, rpc| async move { node.raft.pre_vote(rpc).await }).await
     }
 
+    async fn transfer_leader(
+        &mut self,
+        rpc: TransferLeaderRequest<SimConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<SimConfig>, RPCError<SimConfig>> {
+        self.rpc("transfer", rpc, &option, |node, rpc| async move { node.raft.handle_transfer_leader(rpc).await }).await
+    }
+
     async fn full_snapshot(
         &mut self,
         vote: Vote,
@@ -285,7 +333,7 @@ impl RaftNetworkV2<SimConfig> for Peer {
             closed = cancel => Err(StreamingError::Closed(closed)),
             answer = sending => {
                 let answer = answer?;
-                self.from.world.history().installs += 1;
+                self.from.world.history().happened(Happening::SnapshotInstalled);
                 Ok(answer)
             }
         }

@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::executor::{self, Stuck};
 use crate::finding::{Finding, Kind};
+use crate::happened::Happened;
 use crate::options::Options;
 use crate::world::World;
 use crate::{actors, checks, nemesis};
@@ -28,8 +29,8 @@ pub struct Outcome {
     pub entries: u64,
     /// Calls that were answered, and all.
     pub answered: (u64, u64),
-    /// Snapshots that were installed from another node.
-    pub installs: u64,
+    /// What went wrong, and how often.
+    pub happened: Happened,
     /// What is wrong.
     pub findings: Vec<Finding>,
     /// Digest of the trace.
@@ -70,7 +71,7 @@ pub fn run_seed(seed: u64, options: &Options, keep_trace: bool) -> Outcome {
         steps: steps.load(std::sync::atomic::Ordering::Relaxed),
         entries: history.log.len() as u64,
         answered: (answered, history.calls.len() as u64),
-        installs: history.installs,
+        happened: history.happened,
         findings: history.findings,
         trace_digest,
         trace,

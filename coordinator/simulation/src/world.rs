@@ -3,6 +3,7 @@
 use crate::actors::fleet::Fleet;
 use crate::disk::Platters;
 use crate::executor::{self, Owner, WORLD};
+use crate::happened::Happening;
 use crate::history::History;
 use crate::host::{DiskLog, Machine, Node};
 use crate::network::{Network, SimPeers};
@@ -69,6 +70,13 @@ pub fn applied(entry: &Entry, effect: &Effect, state: &State) {
         let node = executor::current_owner();
         world.trace(format_args!("{node} applies {}", entry.log_id));
         world.history().applied(node, entry, effect, state);
+    }
+}
+
+/// Something went wrong, as it was meant to.
+pub fn happened(happening: Happening) {
+    if let Some(world) = CURRENT.with_borrow(Clone::clone) {
+        world.history().happened(happening);
     }
 }
 
@@ -183,8 +191,11 @@ impl World {
 
     /// Sets a machine's wall clock off by so much.
     pub fn set_clock_offset(&self, id: u64, offset_ms: i64) {
-        if let Some(machine) = lock(&self.machines).get(&id) {
-            machine.clock_offset_ms.store(offset_ms, Ordering::Relaxed);
+        let before = lock(&self.machines).get(&id).map(|machine| machine.clock_offset_ms.swap(offset_ms, Ordering::Relaxed));
+        match before {
+            Some(before) if offset_ms > before => self.history().happened(Happening::ClockAhead),
+            Some(before) if offset_ms < before => self.history().happened(Happening::ClockBack),
+            _ => {}
         }
     }
 
@@ -231,7 +242,7 @@ impl World {
         let raft = openraft::Raft::new(id, Arc::new(config), peers.clone(), log, machine.clone()).await;
         let raft = raft.map_err(|e| StartError::Raft(e.to_string()))?;
         let clock = Arc::new(move || Self::wall().plus_ms(offset.load(Ordering::Relaxed)));
-        let node = Arc::new(Node::new(id, raft.clone(), machine, peers, self.key.clone(), clock));
+        let node = Arc::new(Node::new(id, raft.clone(), machine, peers, self.key.clone(), "simulated".to_owned(), clock));
         executor::spawn_for(id, ticks::propose_ticks(node.clone(), self.options.timers.tick_ms, format!("tick-{id}-{life}")));
         if let Some(machine) = lock(&self.machines).get_mut(&id) {
             machine.node = Some(node);
@@ -263,6 +274,7 @@ impl World {
             machine.up = false;
             machine.platters.die(power);
         }
+        self.history().happened(if power { Happening::PowerLost } else { Happening::ProcessKilled });
         self.trace(format_args!("{id} dies{}", if power { " of a power failure" } else { "" }));
         executor::kill(id);
         // Dropped after its tasks, and not under the lock: its end wakes others.

@@ -10,7 +10,8 @@ use std::fmt;
 const SEEDS_MAX: u64 = 60;
 
 /// The state machine's faults that a run of this simulation can show: its own tests find them all.
-const RULES: [rule::Fault; 2] = [rule::Fault::ConsentWithoutStopEpoch, rule::Fault::StopLoosened];
+const RULES: [rule::Fault; 4] =
+    [rule::Fault::ConsentWithoutStopEpoch, rule::Fault::StopLoosened, rule::Fault::FenceNotAwaited, rule::Fault::UndoAnewOnOldFacts];
 
 /// Whose fault.
 #[derive(Clone, Copy)]

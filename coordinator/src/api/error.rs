@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The body of every answer that is not a success.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// HTTP status; carried along when a follower passes on what the leader said.
     #[serde(skip)]
@@ -33,6 +34,11 @@ impl Problem {
     /// The principal may not.
     pub fn forbidden(what: &str, why: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, what, why)
+    }
+
+    /// It was understood, and is not done.
+    pub fn refused(what: &str, why: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, what, why)
     }
 
     /// There is no such thing.

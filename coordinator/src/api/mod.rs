@@ -1,9 +1,12 @@
 //! The API of a node: for clients under `/v1`, for the other nodes over connections of their own.
 
+mod backup_route;
 pub mod client_routes;
 pub mod error;
 pub mod listen;
+mod member_routes;
 mod node_calls;
+mod openapi;
 pub mod peer_calls;
 pub mod reads;
 pub mod writes;
@@ -19,7 +22,7 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use picket_core::coordination::Proposer;
 use picket_core::ids::Principal;
 use picket_core::time::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -51,8 +54,16 @@ pub struct Node<C: Host = TypeConfig> {
     pub peers: C::Peers,
     /// Signs permits and claims from committed entries.
     pub signing_key: SigningKey,
+    /// The trust that it belongs to ([`crate::pki::cluster_id`]).
+    pub cluster_id: String,
     /// What the leader proposes as the time.
     pub clock: Clock,
+    /// The group goes on without this node.
+    pub removed: OnceLock<()>,
+    /// One backup at a time: each is a copy of the whole state.
+    pub backing_up: Semaphore,
+    /// One change of the members at a time.
+    pub changing_members: Semaphore,
     calls: Semaphore,
     watches: Semaphore,
 }
@@ -66,9 +77,36 @@ impl<C: Host> Node<C> {
         machine: Machine<C>,
         peers: C::Peers,
         signing_key: SigningKey,
+        cluster_id: String,
         clock: Clock,
     ) -> Self {
-        Self { id, raft, machine, peers, signing_key, clock, calls: Semaphore::new(CALLS_MAX), watches: Semaphore::new(WATCHES_MAX) }
+        Self {
+            id,
+            raft,
+            machine,
+            peers,
+            signing_key,
+            cluster_id,
+            clock,
+            removed: OnceLock::new(),
+            backing_up: Semaphore::new(1),
+            changing_members: Semaphore::new(1),
+            calls: Semaphore::new(CALLS_MAX),
+            watches: Semaphore::new(WATCHES_MAX),
+        }
+    }
+
+    /// Why nothing can be asked of the group through this node.
+    pub(crate) fn no_leader(&self, what: &str) -> Problem {
+        match self.removed.get() {
+            Some(()) => Problem::unavailable(what, format!("node {} was removed from its group: ask another, and end this one", self.id)),
+            None => Problem::unavailable(what, "there is no leader at the moment"),
+        }
+    }
+
+    /// Whom to ask: `None` while there is nobody, and for a node that was removed.
+    pub(crate) async fn leader(&self) -> Option<u64> {
+        if self.removed.get().is_some() { None } else { self.raft.current_leader().await }
     }
 
     /// A command as this node puts it into the log: with its clock, and the term in which it believes to lead.

@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::{Node, SNAPSHOT_MAX_BYTES, reads, writes};
+use crate::membership;
 use crate::raft::codec::{self, CodecError};
 use crate::raft::wire::{Greeting, SnapshotHead, Speaker, answer, ask};
 use crate::raft::{Snapshot, Written};
@@ -37,7 +38,9 @@ pub(super) async fn serve(node: Arc<Node>, principal: &Principal, mut stream: im
     greeted.await.map_err(|_| format!("no greeting within {GREETING_TIMEOUT:?}"))??;
     incoming.greeted();
     let mut receiving = None;
-    serve::run(stream, incoming, |frame| begin(&node, &mut receiving, frame)).await
+    // Greeted, so it is a node.
+    let Principal::Node(caller) = *principal else { return Ok(()) };
+    serve::run(stream, incoming, |frame| begin(&node, caller, &mut receiving, frame)).await
 }
 
 /// The first frame: its number, and what it says.
@@ -100,7 +103,7 @@ fn defect<T, E: std::fmt::Display>(what: &str, result: Result<T, E>) -> Result<T
     result.map_err(|e| Problem::internal(what, e.to_string()))
 }
 
-fn begin(node: &Arc<Node>, receiving: &mut Option<Receiving>, frame: Frame) -> Working {
+fn begin(node: &Arc<Node>, caller: u64, receiving: &mut Option<Receiving>, frame: Frame) -> Working {
     let Frame { kind, body, .. } = frame;
     match kind {
         ask::SNAPSHOT_BEGIN => return now(Receiving::begin(&body).map(|begun| *receiving = Some(begun))),
@@ -109,6 +112,10 @@ fn begin(node: &Arc<Node>, receiving: &mut Option<Receiving>, frame: Frame) -> W
             let whole = Receiving::end(receiving.take());
             let node = node.clone();
             return Box::pin(async move { answered(install(&node, whole).await) });
+        }
+        // What a node says in others' names is heard from members only: one that was removed may be anywhere by now.
+        ask::FORWARD | ask::READ_INDEX if !membership::is_member(node, caller) => {
+            return now(Err(Problem::unavailable("a call between nodes", format!("node {caller} is no member of this group"))));
         }
         _ => {}
     }
@@ -120,6 +127,7 @@ fn begin(node: &Arc<Node>, receiving: &mut Option<Receiving>, frame: Frame) -> W
             ask::PRE_VOTE => answered(pre_vote(&node, &body).await),
             ask::TRANSFER_LEADER => answered(transfer_leader(&node, &body).await),
             ask::READ_INDEX => answered(reads::read_index(&node, "read").await),
+            ask::MEMBERS => json("members", &membership::view(&node)),
             ask::FORWARD => forward(&node, body).await,
             other => problem(&Problem::bad_request("a call between nodes", format!("there is no kind {other}"))),
         }
@@ -165,7 +173,11 @@ async fn forward(node: &Node, body: Bytes) -> Answered {
         Ok((principal, written)) => writes::propose(node, principal, written).await,
         Err(error) => Err(error),
     };
-    match answer.and_then(|answer| defect("submit", serde_json::to_vec(&answer))) {
+    answer.map_or_else(|e| problem(&e), |answer| json("submit", &answer))
+}
+
+fn json<T: Serialize>(what: &str, value: &T) -> Answered {
+    match defect(what, serde_json::to_vec(value)) {
         Ok(body) => Answered { kind: answer::DONE, body },
         Err(error) => problem(&error),
     }

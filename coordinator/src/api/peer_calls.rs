@@ -7,6 +7,7 @@ use crate::raft::network::{self, Peers};
 use crate::raft::wire::{Forwarded, ReadIndex, Speaker, ask};
 use picket_coordinator_transport::frame::Frame;
 use picket_core::coordination::Answer;
+use picket_core::membership::MembersView;
 use std::future::Future;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use std::time::Duration;
 pub trait PeerCalls: Clone + Send + Sync + 'static {
     /// How far the commits had come when it was asked.
     fn read_index(&self, leader: u64, timeout: Duration) -> impl Future<Output = Result<ReadIndex, Problem>> + Send;
+
+    /// Who the members are, as that node knows it.
+    fn members(&self, node: u64, timeout: Duration) -> impl Future<Output = Result<MembersView, Problem>> + Send;
 
     /// Passes a client's command on.
     fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> impl Future<Output = Result<Answer, Problem>> + Send;
@@ -31,6 +35,11 @@ impl PeerCalls for Peers {
     async fn read_index(&self, leader: u64, timeout: Duration) -> Result<ReadIndex, Problem> {
         let frame = frame_of("read", self.call(leader, ask::READ_INDEX, &[], timeout).await)?;
         codec::whole(&frame.body).map_err(|e| Problem::unavailable("read", e.to_string()))
+    }
+
+    async fn members(&self, node: u64, timeout: Duration) -> Result<MembersView, Problem> {
+        let frame = frame_of("members", self.call(node, ask::MEMBERS, &[], timeout).await)?;
+        serde_json::from_slice(&frame.body).map_err(|e| Problem::unavailable("members", e.to_string()))
     }
 
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {

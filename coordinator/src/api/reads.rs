@@ -22,13 +22,13 @@ pub async fn linearize<C: Host>(node: &Node<C>, what: &str) -> Result<(), Proble
         return Ok(());
     }
     let work = async {
-        let index = match node.raft.current_leader().await {
+        let index = match node.leader().await {
             Some(leader) if leader == node.id => read_index(node, what).await?.log_id.index,
             Some(leader) => {
                 let answer = node.peers.read_index(leader, READ_TIMEOUT).await;
                 answer.map_err(|e| Problem::unavailable(what, e.why))?.log_id.index
             }
-            None => return Err(Problem::unavailable(what, "there is no leader at the moment")),
+            None => return Err(node.no_leader(what)),
         };
         if is_planted(Fault::ReadBeforeApplied) {
             return Ok(());

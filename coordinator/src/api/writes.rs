@@ -19,10 +19,10 @@ const WHAT: &str = "submit";
 /// # Errors
 /// [`Problem`] tells whether it may have happened.
 pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
-    let leader = match node.raft.current_leader().await {
+    let leader = match node.leader().await {
         Some(leader) if leader == node.id => return propose(node, principal, written).await,
         Some(leader) => leader,
-        None => return Err(Problem::unavailable(WHAT, "there is no leader at the moment")),
+        None => return Err(node.no_leader(WHAT)),
     };
     let written = if is_planted(Fault::ForwardedUnderNewId) { under_new_id(&written) } else { written };
     let forwarded = Forwarded { principal, written };

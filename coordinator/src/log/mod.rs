@@ -64,4 +64,6 @@ impl From<LogError> for std::io::Error {
 }
 
 #[cfg(test)]
+mod flips;
+#[cfg(test)]
 mod tests;

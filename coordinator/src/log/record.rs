@@ -50,6 +50,12 @@ pub fn encode(out: &mut Vec<u8>, durable: u64, index: u64, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Whether a record seems to begin here.
+#[must_use]
+pub fn begins(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 /// Reads the record that begins at the start of `bytes`.
 ///
 /// # Errors

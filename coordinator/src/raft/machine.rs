@@ -1,7 +1,7 @@
 //! The state machine as openraft sees it: state in memory, snapshots on disk.
 
 use super::snapshot_file::SnapshotFile;
-use super::{Effect, Entry, Host, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, Unreadable};
+use super::{Effect, Entry, Host, LogId, Membership, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, Unreadable};
 use crate::disk::{Disk, Files};
 use crate::log::{LogError, durable};
 use crate::planted::{Fault, is_planted, local_number};
@@ -12,6 +12,7 @@ use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use picket_core::scope::FencingToken;
 use picket_state_machine::{Reply, Settings, State};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,6 +35,7 @@ impl Applied {
             EntryPayload::Blank => Effect::Nothing,
             EntryPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                self.state.set_members(addresses_of(membership));
                 Effect::Nothing
             }
             EntryPayload::Normal(proposed) => {
@@ -65,7 +67,7 @@ pub struct Machine<C: Host = TypeConfig> {
 
 /// The settings that the group was founded with here, as text, so that every start reads the same.
 /// Applying an old log under new settings would give another state than the other nodes have.
-async fn founding_settings(disk: &impl Disk, dir: &Path, settings: &Settings) -> Result<String, LogError> {
+pub(super) async fn founding_settings(disk: &impl Disk, dir: &Path, settings: &Settings) -> Result<String, LogError> {
     let path = dir.join("settings");
     let damaged = |why: String| LogError::Damaged { path: path.clone(), offset: 0, why };
     let wanted = serde_json::to_string(settings).map_err(|e| damaged(e.to_string()))?;
@@ -220,6 +222,11 @@ impl<C: Host> RaftSnapshotBuilder<C> for Machine<C> {
         let snapshot = self.write_file(meta.clone(), json).await?;
         Ok(Snapshot { meta, snapshot })
     }
+}
+
+/// Members as the state records them.
+pub fn addresses_of(membership: &Membership) -> BTreeMap<u64, String> {
+    membership.nodes().map(|(id, node)| (*id, node.addr.clone())).collect()
 }
 
 /// What `Fault::SnapshotWithoutAnswers` puts in a snapshot's place.

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod codec;
+pub(crate) mod founding;
 mod host;
 pub mod link;
 pub mod machine;

@@ -29,6 +29,8 @@ pub mod ask {
     pub const SNAPSHOT_CHUNK: u8 = 8;
     /// It is whole: install it.
     pub const SNAPSHOT_END: u8 = 9;
+    /// Who the members are, as the node that is asked knows it.
+    pub const MEMBERS: u8 = 10;
 }
 
 /// Kinds of answers.

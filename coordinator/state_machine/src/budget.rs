@@ -19,10 +19,10 @@ pub(crate) fn reserved_before_now(state: &State, cluster: &ClusterName, except: 
 fn sum(state: &State, cluster: &ClusterName, except: Option<&EntryId>, seen: impl Fn(&Entry) -> bool) -> Reserved {
     let mut sum = Reserved::default();
     for entry in state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| seen(e)) {
-        if entry.cluster() != cluster || !entry.view.state.holds_budget() || Some(entry.id()) == except {
+        if entry.cluster() != cluster || !entry.reserves() || Some(entry.id()) == except {
             continue;
         }
-        let held_by_parent = entry.view.parent.as_ref().and_then(|p| state.entries.get(p)).is_some_and(|p| p.view.state.holds_budget());
+        let held_by_parent = entry.view.parent.as_ref().and_then(|p| state.entries.get(p)).is_some_and(Entry::reserves);
         if held_by_parent {
             continue;
         }
@@ -56,6 +56,15 @@ pub(crate) fn note_reservation(state: &mut State, cluster: &ClusterName) {
     book.allowed_pods = book.facts.as_ref().map_or(0, |f| budget_pods(ratio, f.fleet_ready()).saturating_sub(f.disrupted_by_others()));
     if pods > book.allowed_pods {
         state.count_violation(Invariant::I4);
+    }
+}
+
+/// A claim that nobody here had heard of holds budget: nothing was allowed, it is so.
+pub(crate) fn note_found(state: &mut State, cluster: &ClusterName) {
+    let pods = reserved(state, cluster, None).pods;
+    if let Some(book) = state.clusters.get_mut(cluster) {
+        book.reserved_pods = pods;
+        book.allowed_pods = book.allowed_pods.max(pods);
     }
 }
 

@@ -31,9 +31,20 @@ fn leases(state: &State, broken: &mut Vec<(Invariant, String)>) {
             broken.push((Invariant::I2, format!("{scope} is held with token {token}, {} is the newest", state.tokens.highest())));
         }
         if let Holder::Entry(id) = &held.holder
-            && state.entries.get(id).is_none_or(|e| !lease::is_kept_in(state, e.view.state))
+            && state.entries.get(id).is_none_or(|e| !lease::is_kept_by(state, e))
         {
             broken.push((Invariant::I1, format!("{:?} are held by {id}, which has no use for them", held.scopes)));
+        }
+    }
+    for entry in state.entries.values().filter(|e| e.view.waits_for_fence()) {
+        for scope in entry.scopes() {
+            let other = state.leases.at(&scope).and_then(|lease| match &lease.holder {
+                Holder::Entry(id) if id != entry.id() => Some(id),
+                _ => None,
+            });
+            if let Some(other) = other {
+                broken.push((Invariant::I1, format!("{scope} has passed to {other}, and a write of {} may be on its way", entry.id())));
+            }
         }
     }
     for entry in state.entries.values().filter(|e| matches!(e.view.state, EntryState::Permitted | EntryState::Claimed)) {
@@ -95,15 +106,16 @@ fn histories(state: &State, broken: &mut Vec<(Invariant, String)>) {
     use EntryState as S;
     for entry in state.entries.values() {
         let history = &entry.view.history;
-        let begins =
-            history.first().is_some_and(|(_, s)| matches!(s, S::Denied | S::Shadowed | S::AwaitingApproval | S::Permitted | S::Queued));
+        let begins = history
+            .first()
+            .is_some_and(|(_, s)| matches!(s, S::Denied | S::Shadowed | S::AwaitingApproval | S::Permitted | S::Queued | S::Indeterminate));
         let follows = history.windows(2).all(|w| w[0].0 <= w[1].0 && LedgerEvent::ALL.into_iter().any(|e| next(w[0].1, e) == Ok(w[1].1)));
         let claims = history.iter().filter(|(_, s)| *s == S::Claimed).count();
         let ends = history.last().is_some_and(|(_, s)| *s == entry.view.state);
         if !begins || !follows || !ends || claims > 1 {
             broken.push((Invariant::I6, format!("{} went {history:?}", entry.id())));
         }
-        if state.open.contains(entry.id()) == entry.view.state.is_terminal() {
+        if state.open.contains(entry.id()) == entry.view.is_over() {
             broken.push((Invariant::I6, format!("{} is {:?} and in the wrong list", entry.id(), entry.view.state)));
         }
     }

@@ -5,8 +5,9 @@ use picket_core::coordination::Command;
 use picket_core::facts::ClusterFacts;
 use picket_core::ids::RequestId;
 use picket_core::limits::{LimitRule, Violation};
+use picket_core::membership::MemberChange;
 use picket_core::outcome::{Receipt, Report};
-use picket_core::proposal::Proposal;
+use picket_core::proposal::{Proposal, Work};
 use serde::Serialize;
 
 const ID_BYTES_MAX: usize = 256;
@@ -64,10 +65,20 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
         Command::UploadJournal { acts, .. } => {
             restore::check_page(acts)?;
             acts.iter().try_for_each(|act| {
-                id("the entry id", act.entry.as_str())?;
+                id("the entry id", act.claim.entry.as_str())?;
+                id("before_digest", act.claim.before_digest.0.as_str())?;
+                id("audit_hash", act.claim.audit_hash.0.as_str())?;
+                check_proposal(&act.proposal)?;
+                if let Work::Undo { receipt: r, .. } = &act.work {
+                    receipt(r)?;
+                }
+                if act.work.digest() != act.claim.digest || act.cost_pods > PODS_MAX {
+                    return Err(bad(format!("{} is not the act that its claim names, or costs too much", act.claim.entry)));
+                }
                 act.report.as_ref().map_or(Ok(()), check_report)
             })
         }
+        Command::ChangeMembers { change: MemberChange::Add { address, .. } } => id("the address", address),
         Command::AcquireLease { scopes, .. } | Command::QueueLease { scopes, .. } => {
             for scope in scopes {
                 short("a scope", &scope.to_string(), ID_BYTES_MAX)?;
@@ -129,16 +140,17 @@ fn check_facts(facts: &ClusterFacts) -> Result<(), Violation> {
 }
 
 fn check_report(report: &Report) -> Result<(), Violation> {
-    let receipt = |r: &Receipt| {
-        if size_of_json(r) > RECEIPT_BYTES_MAX { Err(bad(format!("the receipt is larger than {RECEIPT_BYTES_MAX} bytes"))) } else { Ok(()) }
-    };
     match report {
         Report::Applied { receipt: r } => receipt(r),
         Report::NoEffect { why } => short("the reason", why, TEXT_BYTES_MAX),
-        Report::CannotTell { why, landed } => {
+        Report::CannotTell { why, landed, .. } => {
             short("the reason", why, TEXT_BYTES_MAX).and_then(|()| landed.as_ref().map_or(Ok(()), receipt))
         }
     }
+}
+
+fn receipt(r: &Receipt) -> Result<(), Violation> {
+    if size_of_json(r) > RECEIPT_BYTES_MAX { Err(bad(format!("the receipt is larger than {RECEIPT_BYTES_MAX} bytes"))) } else { Ok(()) }
 }
 
 fn size_of_json<T: Serialize>(value: &T) -> usize {

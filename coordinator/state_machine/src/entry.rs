@@ -1,5 +1,6 @@
 //! A ledger entry with what only the coordinator needs to know of it.
 
+use crate::planted::{Fault, is_planted};
 use picket_core::action::{Digest, Reversibility};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ids::{AgentKind, ClusterName, EntryId};
@@ -26,8 +27,6 @@ pub(crate) struct Entry {
     pub permit: Option<PermitBody>,
     /// Coordinator time of the newest evidence.
     pub evidence_echo: Timestamp,
-    /// It was claimed at some time: its end is a resolution.
-    pub was_claimed: bool,
 }
 
 impl Entry {
@@ -65,6 +64,26 @@ impl Entry {
             Some(Report::Applied { receipt } | Report::CannotTell { landed: Some(receipt), .. }) => Some(receipt),
             _ => None,
         }
+    }
+
+    /// It was claimed at some time: its end is a resolution.
+    pub(crate) const fn was_claimed(&self) -> bool {
+        self.view.claim.is_some()
+    }
+
+    /// See [`LedgerEntry::waits_for_fence`].
+    pub(crate) fn waits_for_fence(&self) -> bool {
+        self.view.waits_for_fence() && !is_planted(Fault::FenceNotAwaited)
+    }
+
+    /// Its pods are reserved.
+    pub(crate) fn reserves(&self) -> bool {
+        self.view.state.holds_budget() || self.waits_for_fence()
+    }
+
+    /// Nothing is left to be done or waited for.
+    pub(crate) fn is_over(&self) -> bool {
+        self.view.state.is_terminal() && !self.waits_for_fence()
     }
 
     /// Waits for a scope, a person, an agent or an actuator; nothing was done yet.

@@ -3,6 +3,7 @@
 //! The scopes that were taken in one command are one lease: it is renewed, given back and preempted as a whole. Nothing here is ever
 //! searched: what a command touches is found by an index, so a command costs the same with ten leases and with a hundred thousand.
 
+use crate::entry::Entry;
 use crate::planted::{Fault, is_planted};
 use crate::state::State;
 use picket_core::ids::{EntryId, RequestId};
@@ -312,11 +313,14 @@ impl Leases {
     }
 }
 
-/// In these states the ledger keeps an entry's lease: its act may still be under way, or must be proven first [M12].
-pub(crate) const fn is_kept_in(state: &State, of: EntryState) -> bool {
-    matches!(of, EntryState::Permitted)
-        || of.is_unresolved_claim()
-        || (state.settings.lease_through_observing && matches!(of, EntryState::Observing))
+/// The ledger keeps an entry's lease while its act may be under way or must be proven first [M12], and until its fence is confirmed,
+/// whatever a person said of it.
+pub(crate) fn is_kept_by(state: &State, entry: &Entry) -> bool {
+    let at = entry.view.state;
+    matches!(at, EntryState::Permitted)
+        || at.is_unresolved_claim()
+        || (state.settings.lease_through_observing && matches!(at, EntryState::Observing))
+        || entry.waits_for_fence()
 }
 
 /// Grants free scopes with new tokens. The caller has checked that nobody holds them.

@@ -29,13 +29,15 @@ pub(crate) fn make(state: &mut State, mut entry: Entry) -> EntryId {
     let until = deadline(state, entry.view.state, now);
     entry.view.history = vec![(now, entry.view.state)];
     let cluster = entry.cluster().clone();
-    let reserves = entry.view.state.holds_budget();
-    if !entry.view.state.is_terminal() {
+    let (reserves, found) = (entry.reserves(), entry.was_claimed());
+    if !entry.is_over() {
         state.open.insert(id.clone());
     }
     state.entries.insert(id.clone(), entry);
     set_deadline(state, &id, until);
-    if reserves {
+    if reserves && found {
+        budget::note_found(state, &cluster);
+    } else if reserves {
         budget::note_reservation(state, &cluster);
     }
     record(state, &id);
@@ -73,6 +75,7 @@ pub(crate) fn step_with(
     set_deadline(state, id, None);
     let until = deadline(state, to, now);
     let Some(entry) = state.entries.get_mut(id) else { return Err(ForbiddenTransition { from, event }) };
+    let reserved = entry.reserves();
     edit(entry);
     entry.view.state = to;
     entry.view.deadline = None;
@@ -82,23 +85,15 @@ pub(crate) fn step_with(
         _ if to.is_terminal() => false,
         _ => entry.view.paging && to != EntryState::Undoing,
     };
-    entry.was_claimed |= to == EntryState::Claimed;
     let (cluster, parent) = (entry.cluster().clone(), entry.view.parent.clone());
-    let (claimed, undo, cost) = (entry.was_claimed, entry.is_undo(), entry.view.cost_pods);
+    let (claimed, undo, reserves) = (entry.was_claimed(), entry.is_undo(), entry.reserves());
     let (service, kind) = (entry.view.work.action().service.clone(), entry.view.work.action().kind());
     set_deadline(state, id, until);
-    if to.is_terminal() {
-        state.open.remove(id);
-    }
     if from == EntryState::Queued {
         state.waiting.leave(&Asker::Entry(id.clone()));
     }
-    if !from.holds_budget() && to.holds_budget() {
+    if !reserved && reserves {
         budget::note_reservation(state, &cluster);
-    }
-    if from.holds_budget() && !to.holds_budget() {
-        // A reservation whose act never began disrupted nothing: the facts stay true.
-        budget::note_release(state, &cluster, claimed && cost > 0);
     }
     if claimed && !undo && cooldown::is_resolution(from, to) {
         cooldown::start(state, service, kind);
@@ -107,10 +102,34 @@ pub(crate) fn step_with(
     if let Some(parent) = parent {
         tell_parent(state, &parent, to);
     }
-    if !lease::is_kept_in(state, to) {
+    settle(state, id, reserved);
+    Ok(to)
+}
+
+/// Lets go of what an entry has no more use for; `reserved`: it held budget a moment ago.
+fn settle(state: &mut State, id: &EntryId, reserved: bool) {
+    let Some(entry) = state.entries.get(id) else { return };
+    let (cluster, acted) = (entry.cluster().clone(), entry.was_claimed() && entry.view.cost_pods > 0);
+    let (released, over, kept) = (reserved && !entry.reserves(), entry.is_over(), lease::is_kept_by(state, entry));
+    if over {
+        state.open.remove(id);
+    }
+    if released {
+        // A reservation whose act never began disrupted nothing: the facts stay true.
+        budget::note_release(state, &cluster, acted);
+    }
+    if !kept {
         lease::give_back(state, id);
     }
-    Ok(to)
+}
+
+/// Nothing of its claim is on its way any more: whatever waited for that alone goes on.
+pub(crate) fn confirm_fence(state: &mut State, id: &EntryId) {
+    let Some(entry) = state.entries.get_mut(id) else { return };
+    let reserved = entry.reserves();
+    entry.view.fenced = true;
+    record(state, id);
+    settle(state, id, reserved);
 }
 
 /// The end of an undo decides its parent [M14].
@@ -173,7 +192,7 @@ pub(crate) fn record(state: &mut State, id: &EntryId) {
 fn forget_oldest(state: &mut State) {
     let ended = state.entries.len().saturating_sub(state.open.len());
     if ended > state.settings.entries_ended_max {
-        let oldest = state.entries.iter().find(|(_, e)| e.view.state.is_terminal()).map(|(id, _)| id.clone());
+        let oldest = state.entries.iter().find(|(_, e)| e.is_over()).map(|(id, _)| id.clone());
         if let Some(id) = oldest {
             state.entries.remove(&id);
         }

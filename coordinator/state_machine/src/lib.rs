@@ -23,6 +23,7 @@ mod grade;
 mod in_memory;
 mod lease;
 mod ledger;
+mod members;
 mod permitted;
 mod phase;
 mod planted;

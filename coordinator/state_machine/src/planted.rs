@@ -46,12 +46,18 @@ pub enum Fault {
     ConsentWithoutStopEpoch,
     /// A second STOP gives leave for undos that the first withheld.
     StopLoosened,
+    /// A person's word gives back scopes and budget of an act whose write may still be on its way.
+    FenceNotAwaited,
+    /// An undo asks for budget anew on facts from before the last release.
+    UndoAnewOnOldFacts,
+    /// After a restore an act that the ledger does not know as claimed is listed, and nobody is asked.
+    JournalOnlyListed,
 }
 
 #[cfg(feature = "planted-faults")]
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::TokenOfThisNode,
         Self::ClockOfThisNode,
         Self::AnswersNotInSnapshot,
@@ -66,6 +72,9 @@ impl Fault {
         Self::TokenNotRaised,
         Self::ConsentWithoutStopEpoch,
         Self::StopLoosened,
+        Self::FenceNotAwaited,
+        Self::UndoAnewOnOldFacts,
+        Self::JournalOnlyListed,
     ];
 }
 

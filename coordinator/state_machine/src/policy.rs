@@ -11,6 +11,15 @@ use picket_core::limits::LimitRule;
 use picket_core::phase::Phase;
 use picket_core::policy::Policy;
 
+impl State {
+    /// What is in force.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let Settings { limits, approval_severities, caps, .. } = self.settings.clone();
+        Policy { version: self.policy_version, limits, approval_severities, caps }
+    }
+}
+
 /// Puts a policy in force. A permit from before is held against it at its claim; what a cap no longer lets its agent do is cancelled.
 pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
     if policy.version != state.policy_version + 1 {

@@ -30,6 +30,7 @@ pub(crate) fn blank(id: EntryId, work: Work, proposal: Proposal) -> Entry {
         tokens: BTreeMap::new(),
         actuator_epoch: None,
         claim: None,
+        fenced: false,
         report: None,
         outcome: None,
         paging: false,
@@ -37,7 +38,7 @@ pub(crate) fn blank(id: EntryId, work: Work, proposal: Proposal) -> Entry {
         deadline: None,
     };
     let evidence_echo = view.proposal.evidence_echo;
-    Entry { view, approval: None, permit: None, evidence_echo, was_claimed: false }
+    Entry { view, approval: None, permit: None, evidence_echo }
 }
 
 /// Decides on a proposal: the first rows of the table, in their order.

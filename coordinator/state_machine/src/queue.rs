@@ -82,13 +82,13 @@ pub(crate) fn may_go(state: &State, entry: &Entry) -> bool {
     facts::are_fresh(state, cluster) && facts::read_after_release(state, cluster) && !target_is_busy(state, entry)
 }
 
-/// Another act on the same target is under way or being observed (PROTOCOL.md, Succession).
+/// Another act on the same target is under way, being observed, or not fenced (PROTOCOL.md, Succession).
 fn target_is_busy(state: &State, entry: &Entry) -> bool {
     let service = &entry.view.work.action().service;
     state.open.iter().filter_map(|id| state.entries.get(id)).any(|e| {
         e.id() != entry.id()
             && e.view.work.action().service == *service
-            && (e.view.state.is_unresolved_claim() || e.view.state == EntryState::Observing)
+            && (e.view.state.is_unresolved_claim() || e.view.state == EntryState::Observing || e.waits_for_fence())
     })
 }
 

@@ -7,7 +7,10 @@
 
 use crate::bounds;
 use crate::dedupe::Dedupe;
+use crate::entry::Entry;
+use crate::lease::Holder;
 use crate::planted::{Fault, is_planted};
+use crate::propose::blank;
 use crate::reply::Reply;
 use crate::state::State;
 use crate::token::{RESTORE_EPOCH_MAX, Tokens};
@@ -183,22 +186,61 @@ pub(crate) fn upload(state: &mut State, who: &Principal, actuator_epoch: u64, ac
         return Reply::refused(LimitRule::NotAllowed, format!("actuator epoch {actuator_epoch} of {cluster} is not the current one"));
     }
     for act in acts {
-        let known = state.entries.get(&act.entry).filter(|e| e.cluster() == cluster && e.view.digest == act.digest);
-        match (known.map(|e| (e.view.state, e.was_claimed)), &act.report) {
-            (Some((EntryState::Claimed, _)), Some(said)) => drop(report::report(state, &act.entry, actuator_epoch, said)),
+        let id = &act.claim.entry;
+        let known = state.entries.get(id).filter(|e| e.cluster() == cluster && e.view.digest == act.claim.digest && e.was_claimed());
+        match (known.map(|e| e.view.state), &act.report) {
+            // Late or not: what it says of the fence counts.
+            (Some(_), Some(said)) => drop(report::report(state, id, actuator_epoch, said)),
             // It is still being proven, by the actuator that says so.
-            (Some((EntryState::Claimed, _)), None) => {
+            (Some(EntryState::Claimed), None) => {
                 let until = state.now().plus_ms(state.settings.act_deadline_ms);
-                ledger::set_deadline(state, &act.entry, Some(until));
+                ledger::set_deadline(state, id, Some(until));
             }
-            (Some((_, true)), _) => {}
-            _ => note_unknown(state, &act.entry),
+            (Some(_), None) => {}
+            // Nothing happened, and nothing will.
+            (None, Some(Report::NoEffect { .. })) => {}
+            (None, _) => {
+                if let Err(refused) = take_in(state, cluster, act) {
+                    return refused;
+                }
+            }
         }
     }
     if last {
         settle_journal(state, cluster);
     }
     Reply::Done
+}
+
+/// An act of the lost life that this ledger does not know as claimed: nobody can say how it turned out, so a person is asked.
+fn take_in(state: &mut State, cluster: &ClusterName, act: &JournaledAct) -> Result<(), Reply> {
+    let id = &act.claim.entry;
+    if act.work.action().service.cluster != *cluster {
+        return Err(Reply::refused(LimitRule::Malformed, format!("{id} is not an act on {cluster}")));
+    }
+    // Another act under a name that is taken proves nothing of that one.
+    if !state.entries.get(id).is_some_and(Entry::was_claimed) && !is_planted(Fault::JournalOnlyListed) {
+        let (open, max) = (state.open.len(), state.settings.entries_open_max);
+        if open >= max {
+            return Err(bounds::refuse("entries_open_max", open, max, "entries are open (resolve some, then the journal is read on)"));
+        }
+        let mut entry = blank(id.clone(), act.work.clone(), (*act.proposal).clone());
+        entry.view.state = EntryState::Indeterminate;
+        entry.view.paging = true;
+        entry.view.claim = Some(act.claim.clone());
+        entry.view.actuator_epoch = Some(act.claim.actuator_epoch);
+        entry.view.cost_pods = act.cost_pods;
+        entry.view.fenced = act.report.as_ref().is_some_and(Report::is_fenced);
+        entry.view.report.clone_from(&act.report);
+        let scopes = entry.scopes();
+        if state.leases.all_free(&scopes) {
+            let terms = lease::of_the_ledger(state, false);
+            entry.view.tokens = lease::grant(state, Holder::Entry(id.clone()), &scopes, terms);
+        }
+        ledger::make(state, entry);
+    }
+    note_unknown(state, id);
+    Ok(())
 }
 
 fn note_unknown(state: &mut State, id: &EntryId) {
@@ -226,7 +268,8 @@ fn settle_journal(state: &mut State, cluster: &ClusterName) {
     for id in unnamed {
         // Claimed leads there; the result is in the violations if that should ever change.
         let _ = ledger::step_with(state, &id, LedgerEvent::CannotTell, |e| {
-            e.view.report = Some(Report::CannotTell { why: "no journal of the lost life names this claim".to_owned(), landed: None });
+            e.view.report =
+                Some(Report::CannotTell { why: "no journal of the lost life names this claim".to_owned(), landed: None, fenced: false });
         });
     }
 }
@@ -257,11 +300,17 @@ pub(crate) fn retire(state: &mut State, cluster: &ClusterName) -> Reply {
     if !state.clusters.contains_key(cluster) {
         return Reply::refused(LimitRule::NotAllowed, format!("cluster {cluster} is not known"));
     }
-    let mut open = state.open.iter().filter_map(|id| state.entries.get(id));
-    // What nobody could grade has no end of its own, and needs none when its cluster is gone.
-    if let Some(entry) = open.find(|e| e.cluster() == cluster && e.view.state != EntryState::Inconclusive) {
+    let of_cluster = |state: &State| -> Vec<Entry> {
+        state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.cluster() == cluster).cloned().collect()
+    };
+    // What nobody could grade has no end of its own, and needs none when its cluster is gone. Nor does a fence that nobody is left to raise.
+    let ended = |e: &Entry| e.view.state == EntryState::Inconclusive || e.view.state.is_terminal();
+    if let Some(entry) = of_cluster(state).iter().find(|e| !ended(e)) {
         let why = format!("{} of {cluster} is {:?}: it must end first", entry.id(), entry.view.state);
         return Reply::refused(LimitRule::TargetBusy, why);
+    }
+    for entry in of_cluster(state).iter().filter(|e| e.waits_for_fence()) {
+        ledger::confirm_fence(state, entry.id());
     }
     state.clusters.remove(cluster);
     Reply::Done

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::facts::ClusterBook;
 use crate::lease::Leases;
 use crate::ledger::ChangeLog;
+use crate::members::Members;
 use crate::phase::Phases;
 use crate::planted::{self, Fault, is_planted};
 use crate::reply::{Reply, Response};
@@ -14,7 +15,9 @@ use crate::restore::Restore;
 use crate::settings::Settings;
 use crate::token::{COUNTER_MAX, Tokens};
 use crate::waiting::Line;
-use crate::{approval, authority, bounds, claim, edge, epochs, expiry, facts, grade, phase, policy, propose, queue, report, restore};
+use crate::{
+    approval, authority, bounds, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report, restore,
+};
 use crate::{stop, undo};
 use picket_core::action::RemediationKind;
 use picket_core::coordination::{Attributed, Command, StopView};
@@ -33,7 +36,7 @@ pub struct State {
     pub(crate) clock: Clock,
     pub(crate) tokens: Tokens,
     pub(crate) entries: BTreeMap<EntryId, Entry>,
-    /// Entries that are not terminal.
+    /// Entries that are not over: not terminal, or with a fence still to be confirmed.
     pub(crate) open: BTreeSet<EntryId>,
     /// When each of them runs out.
     pub(crate) deadlines: BTreeSet<(Timestamp, EntryId)>,
@@ -54,6 +57,9 @@ pub struct State {
     pub(crate) backup_revision: u64,
     /// Restored from a backup, and not released yet.
     pub(crate) restore: Option<Restore>,
+    /// The coordinator's own nodes.
+    #[serde(default)]
+    pub(crate) members: Members,
     #[serde(serialize_with = "planted::answers_in_snapshot")]
     pub(crate) dedupe: Dedupe,
     /// Changed by the command being applied; empty between commands.
@@ -88,6 +94,7 @@ impl State {
             policy_version: 0,
             backup_revision: 0,
             restore: None,
+            members: Members::default(),
             dedupe: Dedupe::default(),
             changed: Vec::new(),
             #[cfg(feature = "planted-faults")]
@@ -241,6 +248,7 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::BackupTaken { revision } => restore::backup_taken(state, *revision),
         Command::WaiveJournal { cluster, .. } => restore::waive(state, cluster),
         Command::RetireCluster { cluster, .. } => restore::retire(state, cluster),
+        Command::ChangeMembers { change } => members::change(state, who, change),
         Command::Tick => {
             expiry::forget(state);
             Reply::Done

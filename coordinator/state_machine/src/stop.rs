@@ -1,5 +1,6 @@
 //! STOP is a latch.
 
+use crate::entry::Entry;
 use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::restore;
@@ -87,7 +88,8 @@ pub(crate) fn fences(state: &State) -> (Vec<ClusterName>, Vec<ClusterName>) {
 }
 
 /// As everybody may see it.
-pub(crate) fn view(state: &State, open_claims: u32) -> StopView {
+pub(crate) fn view(state: &State) -> StopView {
+    let open_claims = state.open.iter().filter(|id| state.entries.get(*id).is_some_and(Entry::waits_for_fence)).count() as u32;
     let (fences_confirmed, fences_missing) = fences(state);
     let stopping = state.stop.set && (open_claims > 0 || !fences_missing.is_empty());
     StopView { open_claims, stopping, fences_confirmed, fences_missing, ..state.stop.clone() }

@@ -1,10 +1,11 @@
 //! Taking an act back: a child entry with its own permit, token and claim [M14].
 
 use crate::authority;
+use crate::planted::{Fault, is_planted};
 use crate::propose::blank;
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{bounds, budget, ledger, permitted, queue, restore, stop};
+use crate::{bounds, budget, facts, ledger, permitted, queue, restore, stop};
 use picket_core::coordination::Resolution;
 use picket_core::ids::EntryId;
 use picket_core::ledger::{EntryState, ForbiddenTransition, LedgerEvent};
@@ -19,6 +20,9 @@ pub(crate) fn may_begin(state: &State, id: &EntryId) -> Result<(), Violation> {
         let kind = entry.view.work.action().kind();
         return no(LimitRule::NotAllowed, format!("{id} ({kind}) cannot be taken back by picket: a person must see to it"));
     }
+    if entry.waits_for_fence() {
+        return no(LimitRule::TargetBusy, format!("a write of {id} may still be on its way: its fence is not confirmed yet"));
+    }
     if let Some(violation) = restore::forbids(state) {
         return Err(violation);
     }
@@ -30,17 +34,25 @@ pub(crate) fn may_begin(state: &State, id: &EntryId) -> Result<(), Violation> {
         return Err(bounds::full("history", have, ledger::HISTORY_MAX, &format!("states of {id} (resolve it by hand)")));
     }
     let child = entry.view.child.as_ref().and_then(|c| state.entries.get(c));
-    if let Some(child) = child.filter(|c| c.is_before_claim() || c.view.state.is_unresolved_claim()) {
-        return no(LimitRule::TargetBusy, format!("{} is {:?}: resolve it first", child.id(), child.view.state));
+    if let Some(child) = child.filter(|c| c.is_before_claim() || c.view.state.is_unresolved_claim() || c.waits_for_fence()) {
+        let (child, at, fenced) = (child.id(), child.view.state, if child.waits_for_fence() { " and not fenced" } else { "" });
+        return no(LimitRule::TargetBusy, format!("{child} is {at:?}{fenced}: it must end first"));
     }
     // An entry that let its reservation go asks for it anew (I4).
-    if !entry.view.state.holds_budget() {
+    if !entry.reserves() {
         let cluster = entry.cluster();
-        let Some(facts) = state.clusters.get(cluster).and_then(|b| b.facts.as_ref()) else {
+        let Some(known) = state.clusters.get(cluster).and_then(|b| b.facts.as_ref()) else {
             return no(LimitRule::StaleFacts, format!("no observer has said anything of {cluster} yet"));
         };
+        // An act that was just released may still have pods down that older facts call picket's own [M10].
+        if !facts::read_after_release(state, cluster) && !is_planted(Fault::UndoAnewOnOldFacts) {
+            return no(
+                LimitRule::StaleFacts,
+                format!("the facts of {cluster} were read before the last act ended: the next reading will do"),
+            );
+        }
         let reserved = budget::reserved(state, cluster, Some(id));
-        let broken = check_budget(&state.settings.limits, facts, entry.view.work.action(), entry.view.cost_pods, &reserved);
+        let broken = check_budget(&state.settings.limits, known, entry.view.work.action(), entry.view.cost_pods, &reserved);
         if let Some(first) = broken.into_iter().next() {
             return Err(first);
         }

@@ -6,7 +6,6 @@ use crate::{planted, restore, stop};
 use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
 use picket_core::ids::{AgentKind, EntryId};
 use picket_core::invariants::Invariant;
-use picket_core::ledger::EntryState;
 use picket_core::phase::gate;
 use picket_core::scope::Scope;
 use std::collections::BTreeMap;
@@ -35,7 +34,7 @@ impl State {
             leader: None,
             restore_epoch: self.tokens.restore_epoch(),
             demonstration: self.settings.demonstration,
-            stop: stop::view(self, self.count(EntryState::Claimed)),
+            stop: stop::view(self),
             phases: phases.collect(),
             leases: self.lease_views(),
             leases_total: self.leases.len() as u64,
@@ -84,22 +83,18 @@ impl State {
         })
     }
 
-    fn count(&self, state: EntryState) -> u32 {
-        self.open.iter().filter(|id| self.entries.get(*id).is_some_and(|e| e.view.state == state)).count() as u32
-    }
-
     /// One entry, while it is kept.
     #[must_use]
     pub fn entry(&self, id: &EntryId) -> Option<&LedgerEntry> {
         self.entries.get(id).map(|e| &e.view)
     }
 
-    /// Every open entry, and the newest ended ones up to `settled_max`; oldest first.
+    /// Every entry that is not over, and the newest ended ones up to `settled_max`; oldest first.
     #[must_use]
     pub fn entries(&self, settled_max: usize) -> Vec<LedgerEntry> {
         let mut left = settled_max;
         let newest_first = self.entries.values().rev().filter(|e| {
-            if !e.view.state.is_terminal() {
+            if !e.is_over() {
                 return true;
             }
             let kept = left > 0;

@@ -13,7 +13,7 @@ mod acts;
 mod world;
 
 use acts::{Act, Watched, act, with_moments};
-use picket_core::coordination::{Attributed, Command, Proposer, Request};
+use picket_core::coordination::{Attributed, Command, Proposer, Request, Resolution};
 use picket_core::ids::Principal;
 use picket_core::phase::Phase;
 use picket_core::scope::{FencingToken, Scope};
@@ -237,6 +237,33 @@ fn wrong_thing_happens(fault: Fault) -> bool {
             w.stop(false);
             w.stop(true);
             w.undo(&id) == Reply::Done
+        }
+        Fault::FenceNotAwaited => {
+            let id = w.permitted(limit(service("shop", 1)));
+            w.claim(&id);
+            let mut state = w.state.clone();
+            let deadline = World { now: w.now.plus_ms(90_000), ..World::new() };
+            say(&mut state, &Principal::Node(1), Request { request_id: "t".into(), command: Command::Tick }, &deadline);
+            let resolve = Command::Resolve { entry: id, resolution: Resolution::Failed };
+            say(&mut state, &human(), Request { request_id: "resolve".into(), command: resolve }, &deadline);
+            state.status().leases.is_empty()
+        }
+        Fault::UndoAnewOnOldFacts => {
+            let id = w.done(limit(service("shop", 1)));
+            w.grade(&id, picket_core::outcome::Outcome::Inconclusive { why: String::new() });
+            w.undo(&id) == Reply::Done
+        }
+        Fault::JournalOnlyListed => {
+            let id = w.permitted(limit(service("shop", 1)));
+            let backup = reread(&w.state);
+            w.claim(&id);
+            let acts = vec![w.journaled(&id, Some(applied()))];
+            let mut state = backup.restore(&RestoreOrder { by: human(), restore_epoch: 1, at: w.now }).unwrap();
+            let register = Request { request_id: "again".into(), command: Command::Register };
+            let Reply::Epoch { epoch } = say(&mut state, &actuator(), register, &w) else { panic!() };
+            let upload = Command::UploadJournal { actuator_epoch: epoch, acts, last: true };
+            say(&mut state, &actuator(), Request { request_id: "u".into(), command: upload }, &w);
+            !state.entry(&id).unwrap().paging
         }
     }
 }

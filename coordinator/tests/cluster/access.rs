@@ -1,6 +1,6 @@
 //! Who may speak, and as whom.
 
-use crate::group::{DEADLINE, Group, acquire, everyone, lease};
+use crate::group::{DEADLINE, Group, acquire, everyone, lease, raw};
 use picket_coordinator::pki;
 use picket_coordinator::raft::addresses::AddressBook;
 use picket_coordinator::raft::link::{CallError, Dialer, Link};
@@ -11,14 +11,8 @@ use picket_core::coordination::{Answer, Command, Request};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::ports::{Coordinator as _, PortError};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-fn raw(pki: &Path, principal: &Principal) -> reqwest::Client {
-    let tls = Identity::read(pki, principal).unwrap().client().unwrap();
-    reqwest::Client::builder().use_preconfigured_tls(tls).no_proxy().build().unwrap()
-}
 
 /// The way to a node, called as `principal` with a greeting that says it comes from node `from`.
 fn link(group: &Group, principal: &Principal, from: u64, to: u64, settings: &str) -> Link {

@@ -1,5 +1,6 @@
 //! Three real nodes on real sockets and disks, in one process.
 
+use picket_coordinator::tls::Identity;
 use picket_coordinator::{NodeConfig, NodeError, NodeHandle, RaftTimers, pki, serve, serve_on};
 use picket_coordinator_client::{ClientConfig, CoordinatorClient};
 use picket_core::coordination::{Answer, Command};
@@ -16,6 +17,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
+/// Nodes 1 to this one found the group.
+pub const FOUNDERS: u64 = 3;
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
 pub struct Group {
@@ -53,7 +56,7 @@ impl Group {
         pki::init_demo(&dir.path().join("pki"), &everyone(), &[]).unwrap();
         let mut listeners = BTreeMap::new();
         let mut addresses = BTreeMap::new();
-        for id in 1..=3 {
+        for id in 1..=FOUNDERS {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             addresses.insert(id, listener.local_addr().unwrap().to_string());
             listeners.insert(id, listener);
@@ -80,7 +83,13 @@ impl Group {
         NodeConfig {
             id,
             listen: self.addresses[&id].clone(),
-            peers: self.addresses.clone(),
+            // Founders are configured with each other; whoever came later is known by the membership alone.
+            peers: self
+                .addresses
+                .iter()
+                .filter(|(peer, _)| **peer == id || id.max(**peer) <= FOUNDERS)
+                .map(|(p, a)| (*p, a.clone()))
+                .collect(),
             data_dir: self.data(id),
             pki_dir: self.pki(),
             settings: Settings { demonstration: true, ..Settings::default() },
@@ -100,12 +109,26 @@ impl Group {
         Ok(())
     }
 
+    /// Starts a node that no other knows yet, with a certificate of its own; it founds nothing.
+    pub async fn start_new(&mut self, id: u64) {
+        pki::issue(&self.pki(), &[Principal::Node(id)], &[]).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.addresses.insert(id, listener.local_addr().unwrap().to_string());
+        let node = serve_on(listener, self.config(id)).await.unwrap();
+        self.nodes.insert(id, node);
+    }
+
     /// The leader that all running nodes agree on.
     pub async fn leader(&self) -> u64 {
+        self.leader_of(&self.nodes.keys().copied().collect::<Vec<_>>()).await
+    }
+
+    /// The leader that these nodes agree on.
+    pub async fn leader_of(&self, nodes: &[u64]) -> u64 {
         eventually("the nodes agree on a leader that runs", || async {
             let mut leaders = Vec::new();
-            for node in self.nodes.values() {
-                leaders.push(node.leader().await);
+            for id in nodes {
+                leaders.push(self.nodes[id].leader().await);
             }
             let first = leaders[0].filter(|l| self.nodes.contains_key(l))?;
             leaders.iter().all(|l| *l == Some(first)).then_some(first)
@@ -133,6 +156,12 @@ impl Group {
     pub fn human(&self, nodes: &[u64]) -> CoordinatorClient {
         self.client(&Principal::Human("test".into()), nodes)
     }
+}
+
+/// A caller that speaks HTTP itself.
+pub fn raw(pki: &Path, principal: &Principal) -> reqwest::Client {
+    let tls = Identity::read(pki, principal).unwrap().client().unwrap();
+    reqwest::Client::builder().use_preconfigured_tls(tls).no_proxy().build().unwrap()
 }
 
 /// Asks until there is an answer; fails after the deadline.

@@ -2,7 +2,7 @@
 
 use crate::group::Group;
 use picket_coordinator::pki;
-use picket_coordinator_client::CoordinatorClient;
+use picket_coordinator_client::{CoordinatorClient, LedgerWatch, WatchEvent};
 use picket_core::action::{Action, Digest, Remediation};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
@@ -22,7 +22,7 @@ fn service(n: usize) -> ServiceId {
     ServiceId::new("east", "shop", &format!("s{n}"))
 }
 
-async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
+pub async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
     match client.submit(request.into(), Command::Register).await.unwrap() {
         Answer::Epoch { epoch } => epoch,
         other => panic!("{other:?}"),
@@ -30,7 +30,7 @@ async fn epoch(client: &CoordinatorClient, request: &str) -> u64 {
 }
 
 /// Forty services of four pods, read now by a registered observer; the SRE agent may act.
-async fn ready_to_act(group: &Group) -> Timestamp {
+pub async fn ready_to_act(group: &Group) -> Timestamp {
     let observer = group.client(&Principal::Observer("east".into()), &[1, 2, 3]);
     let observer_epoch = epoch(&observer, "observer").await;
     let promote = Command::SetPhase { agent: AgentKind::Sre, phase: Phase::Autonomous, stop_epoch: 0, why: "test".into() };
@@ -45,11 +45,15 @@ async fn ready_to_act(group: &Group) -> Timestamp {
     now
 }
 
-async fn propose(group: &Group, now: Timestamp) -> Decision {
+pub async fn propose(group: &Group, now: Timestamp) -> Decision {
+    propose_on(group, now, 1).await
+}
+
+async fn propose_on(group: &Group, now: Timestamp, n: usize) -> Decision {
     let container = "s1".to_owned();
-    let action = Action { service: service(1), remediation: Remediation::SetMemoryLimit { container, limit_bytes: 1 << 30 } };
+    let action = Action { service: service(n), remediation: Remediation::SetMemoryLimit { container, limit_bytes: 1 << 30 } };
     let proposal = Proposal {
-        id: "p1".into(),
+        id: format!("p{n}").into(),
         agent: AgentKind::Sre,
         incident: "inc-1".into(),
         cause: Cause::MemoryLimitTooLow,
@@ -64,7 +68,7 @@ async fn propose(group: &Group, now: Timestamp) -> Decision {
         sentence: "more memory".into(),
     };
     let agent = group.client(&Principal::Agent(AgentKind::Sre), &[1, 2, 3]);
-    match agent.submit("propose".into(), Command::Propose { proposal: Box::new(proposal) }).await.unwrap() {
+    match agent.submit(format!("propose-{n}").into(), Command::Propose { proposal: Box::new(proposal) }).await.unwrap() {
         Answer::Decided { decision, .. } => decision,
         other => panic!("{other:?}"),
     }
@@ -107,6 +111,38 @@ async fn a_watch_wakes_when_something_happens_and_misses_nothing_on_any_node() {
     }
     let nothing = actuator.watch(all(&actuator).await.last().unwrap().revision, 200).await.unwrap();
     assert!(nothing.changes.is_empty() && !nothing.compacted);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_goes_on_across_leaders_without_a_gap_and_says_when_there_is_one() {
+    let mut group = Group::start().await;
+    let now = ready_to_act(&group).await;
+    let watcher = group.client(&Principal::Actuator("east".into()), &[1, 2, 3]);
+    let mut watch = LedgerWatch::after(watcher.clone(), 0);
+    let mut seen = Vec::new();
+    for n in 1..=2 {
+        propose_on(&group, now, n).await;
+        let WatchEvent::Change(change) = watch.next().await.unwrap() else { panic!("compacted") };
+        seen.push(change.revision);
+        let leader = group.leader().await;
+        group.stop(leader).await;
+        propose_on(&group, now, n + 10).await;
+        group.restart(leader).await.unwrap();
+    }
+    let all = all(&watcher).await;
+    while seen.len() < all.len() {
+        let WatchEvent::Change(change) = watch.next().await.unwrap() else { panic!("compacted") };
+        assert_eq!(change.entry, all[seen.len()].entry);
+        seen.push(change.revision);
+    }
+    assert_eq!(seen, (1..=all.len() as u64).collect::<Vec<_>>());
+    assert_eq!(watch.revision(), all.len() as u64);
+    // Somebody who comes with a revision of another ledger is told, and goes on from here.
+    let mut elsewhere = LedgerWatch::after(watcher, 1_000_000);
+    assert_eq!(elsewhere.next().await.unwrap(), WatchEvent::Compacted { revision: all.len() as u64 });
+    propose_on(&group, now, 30).await;
+    let next = elsewhere.next().await.unwrap();
+    assert!(matches!(&next, WatchEvent::Change(change) if change.revision == all.len() as u64 + 1), "{next:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

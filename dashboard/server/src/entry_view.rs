@@ -39,7 +39,7 @@ pub fn view(entry: &LedgerEntry, phase: Option<Phase>) -> Entry {
         approved_by: entry.approved_by.clone(),
         tokens: entry.tokens.iter().map(|(scope, token)| (scope.to_string(), token.0)).collect(),
         actuator_epoch: entry.actuator_epoch,
-        report: entry.report.as_ref().map(report).unwrap_or_default(),
+        report: reported(entry),
         outcome: entry.outcome.as_ref().map(|o| format!("{}: {}", o.as_str().replace('_', " "), o.why())).unwrap_or_default(),
         changes: entry.report.as_ref().and_then(receipt).map(changes).unwrap_or_default(),
         paging: entry.paging && !entry.state.is_terminal(),
@@ -104,6 +104,14 @@ fn rules(entry: &LedgerEntry) -> Vec<Rule> {
         });
     }
     rules
+}
+
+/// What its actuator said; and, once its state says no more of that, that its scope still waits for a fence.
+fn reported(entry: &LedgerEntry) -> String {
+    let said = entry.report.as_ref().map(report);
+    let waits =
+        (entry.waits_for_fence() && entry.state != EntryState::Claimed).then(|| "its scope waits for a fence on the target".to_owned());
+    said.into_iter().chain(waits).collect::<Vec<_>>().join("; ")
 }
 
 fn report(report: &Report) -> String {

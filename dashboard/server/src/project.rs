@@ -103,7 +103,14 @@ fn safety(heard: &Heard, rule: &GateRule) -> Safety {
             .map(|i| InvariantCount { id: i.as_str().to_owned(), says: i.says().to_owned(), count: count(i) })
             .collect(),
         stop: status
-            .map(|s| Stop { set: s.stop.set, epoch: s.stop.epoch, by: s.stop.by.clone(), open_claims: s.stop.open_claims })
+            .map(|s| Stop {
+                set: s.stop.set,
+                epoch: s.stop.epoch,
+                by: s.stop.by.clone(),
+                stopping: s.stop.stopping,
+                open_claims: s.stop.open_claims,
+                fences_missing: s.stop.fences_missing.iter().map(ToString::to_string).collect(),
+            })
             .unwrap_or_default(),
         agents: status
             .iter()
@@ -192,8 +199,10 @@ fn headline(safety: &Safety, incidents: &[Incident], entries: &[Entry]) -> Headl
     let mut text = format!("{}.", parts.join("; "));
     if safety.stop.set {
         tone = Tone::Asks;
-        text = match safety.stop.open_claims {
-            0 => format!("STOP is set: picket changes nothing until a person resumes. {text}"),
+        let stop = &safety.stop;
+        text = match stop.open_claims {
+            _ if !stop.stopping => format!("STOP is set: picket changes nothing until a person resumes. {text}"),
+            0 => format!("STOP is set: the fences of {} are not confirmed yet. {text}", stop.fences_missing.join(", ")),
             n => {
                 format!("STOP is set: {} to its end. {text}", words::count(n as usize, "claimed act still runs", "claimed acts still run"))
             }

@@ -4,7 +4,7 @@ use crate::wire::State;
 fn safety(violated: u64, stop: bool) -> Safety {
     Safety {
         violations: vec![InvariantCount { id: "I4".into(), says: String::new(), count: violated }],
-        stop: Stop { set: stop, open_claims: 1, ..Stop::default() },
+        stop: Stop { set: stop, stopping: stop, open_claims: 1, ..Stop::default() },
         ..Safety::default()
     }
 }
@@ -34,6 +34,17 @@ fn stop_and_violations_come_first() {
     assert!(line.text.starts_with("I4 was broken"), "{}", line.text);
     assert!(line.text.contains("STOP is set: 1 claimed act still runs to its end."), "{}", line.text);
     assert_eq!(line.tone, Tone::Bad);
+}
+
+#[test]
+fn stopped_is_said_when_every_fence_is_confirmed() {
+    let mut stopping = safety(0, true);
+    stopping.stop = Stop { set: true, stopping: true, fences_missing: vec!["east".into(), "west".into()], ..Stop::default() };
+    let line = headline(&stopping, &[], &[]);
+    assert!(line.text.starts_with("STOP is set: the fences of east, west are not confirmed yet."), "{}", line.text);
+    stopping.stop = Stop { set: true, ..Stop::default() };
+    let line = headline(&stopping, &[], &[]);
+    assert!(line.text.starts_with("STOP is set: picket changes nothing until a person resumes."), "{}", line.text);
 }
 
 #[test]

@@ -148,8 +148,12 @@ pub struct Stop {
     pub epoch: u64,
     /// Who pressed it.
     pub by: String,
-    /// Claims still open: "stopping" until there are none.
+    /// Set, and a write may still land or a fence is not confirmed.
+    pub stopping: bool,
+    /// Claims whose writes may still land.
     pub open_claims: u32,
+    /// Clusters whose fences are not confirmed.
+    pub fences_missing: Vec<String>,
 }
 
 /// One agent's phase and gate.

@@ -59,7 +59,10 @@ impl Verb {
                 "Every act that waits or is permitted is cancelled, all agents go to Observe, and nothing new is permitted or claimed until a person \
                  resumes. Acts already claimed run to their end. Consents given before are void."
             }
-            Self::Resume => "Permits may be issued again. Agents stay in Observe until each is promoted or granted its phase anew.",
+            Self::Resume => {
+                "This STOP, and no later one, is over. Permits may be issued again. Agents stay in Observe until each is promoted or granted its \
+                 phase anew."
+            }
             Self::Approve => "The agent reads its evidence again; if it still stands and all limits hold, this is done once:",
             Self::Deny => "This will not be done. The agent may propose something else:",
             Self::Undo => "Each field goes back to what it was before, if nobody has changed it since:",

@@ -104,10 +104,11 @@ fn StopButton() -> impl IntoView {
     let says = move || {
         store.safety.with(|s| {
             let by = if s.stop.by.is_empty() { String::new() } else { format!(" by {}", s.stop.by) };
-            match (s.stop.set, s.stop.open_claims) {
-                (false, _) => String::new(),
-                (true, 0) => format!("stopped{by}"),
-                (true, n) => format!("stopping{by}: {n} claimed to their end"),
+            match (s.stop.set, s.stop.stopping, s.stop.open_claims) {
+                (false, _, _) => String::new(),
+                (true, false, _) => format!("stopped{by}"),
+                (true, true, 0) => format!("stopping{by}: fences of {} not confirmed", s.stop.fences_missing.join(", ")),
+                (true, true, n) => format!("stopping{by}: {n} claimed to their end"),
             }
         })
     };

@@ -19,6 +19,7 @@ use picket_core::time::Timestamp;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use service::ServiceState;
+use std::collections::BTreeSet;
 
 /// A Kubernetes event or an error log record, before it becomes telemetry.
 #[derive(Clone, Debug)]
@@ -150,6 +151,12 @@ impl SimCluster {
     }
 
     fn set_up(&mut self) {
+        let namespaces: BTreeSet<&str> = self.services.iter().map(|s| s.spec.namespace).collect();
+        for name in namespaces {
+            if let Err(error) = self.store.create(objects::namespace(name)) {
+                tracing::error!(%error, name, "a new store holds this namespace already");
+            }
+        }
         for at in 0..self.services.len() {
             let spec = self.services[at].spec.clone();
             let mut objects = vec![objects::deployment(&spec, "v1.0.0")];

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 pub struct ApiTokens {
     /// The observer's: reads everything but secrets.
     pub read: String,
-    /// The actuator's: reads everything, patches what picket changes, creates network policies, deletes nothing; bound by the fence.
+    /// The actuator's: reads everything, patches what picket changes and the fences of namespaces, creates network policies, deletes nothing;
+    /// bound by the fence.
     pub write: String,
 }
 
@@ -68,6 +69,7 @@ impl Role {
             Self::Writer => match (group, plural) {
                 _ if reads => true,
                 ("apps", "deployments") | ("", "persistentvolumeclaims" | "secrets") => matches!(verb, "patch" | "update"),
+                ("", "namespaces") => verb == "patch",
                 ("networking.k8s.io", "networkpolicies") => matches!(verb, "patch" | "update" | "create"),
                 _ => false,
             },

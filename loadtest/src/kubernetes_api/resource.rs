@@ -14,7 +14,8 @@ pub(super) struct Resource {
 }
 
 /// Every resource that is served.
-pub(super) const RESOURCES: [Resource; 6] = [
+pub(super) const RESOURCES: [Resource; 7] = [
+    Resource { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false, has_status: true },
     Resource { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true, has_status: true },
     Resource {
         group: "",
@@ -53,7 +54,7 @@ impl Resource {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub resource: &'static Resource,
-    /// `None`: all namespaces.
+    /// `None`: all namespaces, or an object that is in none.
     pub namespace: Option<String>,
     /// `None`: the collection.
     pub name: Option<String>,
@@ -71,11 +72,13 @@ impl Place {
         let rest: Vec<&str> = steps.collect();
         let (namespace, plural, name) = match rest[..] {
             [plural] => (None, plural, None),
+            ["namespaces", name] => (None, "namespaces", Some(name)),
             ["namespaces", namespace, plural] => (Some(namespace), plural, None),
             ["namespaces", namespace, plural, name] => (Some(namespace), plural, Some(name)),
             _ => return None,
         };
         let resource = RESOURCES.iter().find(|r| r.group == group && r.version == version && r.plural == plural)?;
+        (resource.namespaced || namespace.is_none()).then_some(())?;
         (namespace != Some("") && name != Some("")).then(|| Self {
             resource,
             namespace: namespace.map(ToOwned::to_owned),
@@ -93,6 +96,8 @@ mod tests {
         let place = Place::of("/apis/apps/v1/namespaces/shop/deployments/cart").unwrap();
         assert_eq!((place.resource.kind, place.namespace.as_deref(), place.name.as_deref()), ("Deployment", Some("shop"), Some("cart")));
         assert_eq!(Place::of("/api/v1/pods").unwrap().namespace, None);
+        let place = Place::of("/api/v1/namespaces/shop").unwrap();
+        assert_eq!((place.resource.kind, place.namespace, place.name.as_deref()), ("Namespace", None, Some("shop")));
         for nothing in [
             "/",
             "/api/v1",
@@ -100,6 +105,7 @@ mod tests {
             "/apis/apps/v2/deployments",
             "/apis/apps/v1/namespaces/a/deployments/b/scale",
             "/api/v1/namespaces//pods",
+            "/api/v1/namespaces/shop/namespaces",
         ] {
             assert_eq!(Place::of(nothing), None, "{nothing}");
         }

@@ -164,7 +164,7 @@ impl Write<'_> {
         let refused = |error| Status::of_store(self.place.resource, error);
         let checked = store.check_create(object.clone()).map_err(refused)?;
         validation::check(self.place.resource, &name, None, &object)?;
-        admission::admit(self.role, self.place.resource, &name, None, &object)?;
+        admission::admit(self.role, self.place.resource, &name, self.namespace(store).as_deref(), None, &object)?;
         let made = if self.dry_run { checked } else { (*store.create(object).map_err(refused)?).clone() };
         Ok((StatusCode::CREATED, axum::Json(made)).into_response())
     }
@@ -240,9 +240,14 @@ impl Write<'_> {
         let name = self.place.name.as_deref().unwrap_or_default();
         let checked = store.check_replace(new.clone()).map_err(refused)?;
         validation::check(resource, name, Some(old), &new)?;
-        admission::admit(self.role, resource, name, Some(old), &new)?;
+        admission::admit(self.role, resource, name, self.namespace(store).as_deref(), Some(old), &new)?;
         let made = if self.dry_run { checked } else { (*store.replace(new).map_err(refused)?).clone() };
         Ok(axum::Json(made).into_response())
+    }
+
+    /// The namespace that the object is in, as it stands.
+    fn namespace(&self, store: &ObjectStore) -> Option<Arc<Value>> {
+        store.get(&ObjectKey::new("v1", "Namespace", "", self.place.namespace.as_deref()?)).cloned()
     }
 
     fn delete(&self, store: &mut ObjectStore, body: &[u8]) -> Result<Response, Status> {
@@ -288,7 +293,8 @@ impl Write<'_> {
                     "the namespace of the provided object does not match the namespace sent on the request ({said}, {namespace})"
                 )));
             }
-            _ => object["metadata"]["namespace"] = json!(namespace),
+            _ if resource.namespaced => object["metadata"]["namespace"] = json!(namespace),
+            _ => {}
         }
         let said = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         match &self.place.name {

@@ -50,6 +50,7 @@ fn lab() -> Lab {
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "lab"},
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}}});
     cluster.store.create(claim).unwrap();
+    cluster.store.create(crate::objects::namespace("lab")).unwrap();
     let cluster = Arc::new(Mutex::new(cluster));
     Lab { client: kube::Client::new(router_of(&cluster), "lab"), cluster }
 }
@@ -94,6 +95,23 @@ fn fenced(token: &str, rest: Value) -> Value {
     let mut patch = rest;
     patch["metadata"]["annotations"]["picket.dev/fencing-token"] = json!(token);
     patch
+}
+
+#[tokio::test]
+async fn the_fence_of_a_namespace_binds_the_actuator_in_all_of_it_and_nobody_else() {
+    let lab = lab();
+    let raise = |token: &str| fenced(token, json!({}));
+    let scaled = |token: &str| fenced(token, json!({"spec": {"replicas": 4}}));
+    assert_eq!(lab.ask("writes", "PATCH", CART, MERGE, &scaled("7")).await.0, 200);
+    let namespace = "/api/v1/namespaces/lab";
+    assert_eq!(lab.ask("reads", "PATCH", namespace, MERGE, &raise("9")).await.0, 403);
+    assert_eq!(lab.ask("writes", "PATCH", namespace, MERGE, &raise("9")).await.0, 200);
+    let (code, status) = lab.ask("writes", "PATCH", CART, MERGE, &scaled("8")).await;
+    assert!(code == 422 && status["message"].as_str().unwrap().contains("fence of its namespace"), "{status}");
+    assert_eq!(lab.ask("writes", "PATCH", namespace, MERGE, &raise("8")).await.0, 422, "it only rises");
+    assert_eq!(lab.ask("admin", "PATCH", CART, MERGE, &json!({"spec": {"replicas": 5}})).await.0, 200);
+    assert_eq!(lab.ask("writes", "PATCH", CART, MERGE, &scaled("9")).await.0, 200);
+    assert_eq!(lab.ask("writes", "DELETE", namespace, "", &Value::Null).await.0, 403);
 }
 
 /// Who, method, path, content type, body; code and reason.

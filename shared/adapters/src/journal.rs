@@ -1,4 +1,4 @@
-//! The actuator's journal on disk: one file per open entry, and the highest token seen per scope.
+//! The actuator's journal on disk: one file per entry, and the highest token seen per scope.
 
 use picket_core::ids::EntryId;
 use picket_core::ports::{Journal, JournalEntry, PortError, PortResult};
@@ -64,7 +64,7 @@ impl FileJournal {
 impl Journal for FileJournal {
     async fn write(&self, entry: &JournalEntry) -> PortResult<()> {
         let bytes = serde_json::to_vec(entry).map_err(|e| damaged(&self.folder, e))?;
-        self.replace(&Self::file_of(&entry.entry), &bytes)
+        self.replace(&Self::file_of(entry.entry()), &bytes)
     }
 
     async fn open_entries(&self) -> PortResult<Vec<JournalEntry>> {
@@ -108,11 +108,33 @@ impl Journal for FileJournal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use picket_core::action::{Action, Remediation};
-    use picket_core::ids::ServiceId;
+    use picket_core::action::{Action, Digest, Remediation};
+    use picket_core::cause::Cause;
+    use picket_core::claim::ClaimRequest;
+    use picket_core::ids::{AgentKind, ServiceId};
     use picket_core::outcome::ObjectRef;
     use picket_core::ports::Before;
-    use picket_core::proposal::Work;
+    use picket_core::proposal::{Proposal, Work};
+    use picket_core::severity::Severity;
+    use picket_core::time::Timestamp;
+
+    fn proposal(action: Action) -> Proposal {
+        Proposal {
+            id: "p".into(),
+            agent: AgentKind::Sre,
+            incident: "i".into(),
+            cause: Cause::StuckProcess,
+            severity: Severity::Three,
+            confidence: 0.95,
+            services_degraded: 1,
+            symptoms: Vec::new(),
+            action,
+            evidence_echo: Timestamp(0),
+            replay: false,
+            monthly_saving_usd: None,
+            sentence: String::new(),
+        }
+    }
 
     #[tokio::test]
     async fn marks_and_entries_outlive_the_process() {
@@ -120,13 +142,22 @@ mod tests {
         let scope = Scope::Namespace("east".into(), "shop".into());
         let service = ServiceId::new("east", "shop", "cart");
         let before = Before { object: ObjectRef::default(), resource_version: "7".into(), token: None, content: serde_json::Value::Null };
+        let work = Work::Do { action: Action { service, remediation: Remediation::RolloutRestart } };
         let entry = JournalEntry {
-            entry: "act-1".into(),
-            work: Work::Do { action: Action { service, remediation: Remediation::RolloutRestart } },
+            claim: ClaimRequest {
+                entry: "act-1".into(),
+                digest: work.digest(),
+                actuator_epoch: 2,
+                before_digest: before.digest(),
+                audit_hash: Digest::of(b"audit"),
+            },
+            proposal: Box::new(proposal(work.action().clone())),
+            work,
+            cost_pods: 1,
             token: FencingToken(3),
             before,
             report: None,
-            cluster: "east".into(),
+            at: Timestamp(5),
         };
         let journal = FileJournal::open(folder.path()).unwrap();
         assert!(journal.raise(&scope, FencingToken(3)).await.unwrap());
@@ -135,8 +166,8 @@ mod tests {
         assert!(!again.raise(&scope, FencingToken(2)).await.unwrap(), "a lower token is refused after a restart");
         assert!(again.raise(&scope, FencingToken(3)).await.unwrap());
         assert_eq!(again.open_entries().await.unwrap(), std::slice::from_ref(&entry));
-        again.forget(&entry.entry).await.unwrap();
-        again.forget(&entry.entry).await.unwrap();
+        again.forget(entry.entry()).await.unwrap();
+        again.forget(entry.entry()).await.unwrap();
         assert_eq!(again.open_entries().await.unwrap(), []);
     }
 }

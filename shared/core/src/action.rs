@@ -1,12 +1,13 @@
 //! What picket can do to a cluster, and to what.
 
 use crate::ids::ServiceId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// The kind of an act: what cooldowns, caps and rules speak of.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RemediationKind {
     /// Replaces every pod, a few at a time.
@@ -85,7 +86,7 @@ impl fmt::Display for RemediationKind {
 }
 
 /// An act with its parameters. Targets are absolute (`replicas: 5`, never `+2`), so that a repeat changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Remediation {
     /// Replaces every pod, a few at a time.
@@ -152,7 +153,7 @@ impl Remediation {
 }
 
 /// SHA-256 as 64 hex digits.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Digest(pub String);
 
@@ -171,7 +172,7 @@ impl fmt::Display for Digest {
 }
 
 /// One act on one service: what is proposed, approved, permitted, claimed and done, told apart by its digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Action {
     /// The service that it changes. Its workload is the Deployment of the same name.
     pub service: ServiceId,

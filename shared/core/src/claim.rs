@@ -7,10 +7,11 @@ use crate::proposal::Work;
 use crate::scope::FencingToken;
 use crate::time::Timestamp;
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an actuator sends before its first write.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimRequest {
     /// The permit's entry.
     pub entry: EntryId,
@@ -25,7 +26,7 @@ pub struct ClaimRequest {
 }
 
 /// What the coordinator answers, once the claim is committed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimBody {
     /// The entry.
     pub entry: EntryId,
@@ -42,7 +43,7 @@ pub struct ClaimBody {
 }
 
 /// A committed claim, signed by the leader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClaimConfirmation {
     /// What was committed.
     pub body: ClaimBody,

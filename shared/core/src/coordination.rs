@@ -7,6 +7,7 @@ use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
 use crate::invariants::Invariant;
 use crate::ledger::EntryState;
 use crate::limits::Violation;
+use crate::membership::MemberChange;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
 use crate::phase::{GateReading, Phase, PhaseState};
@@ -16,11 +17,12 @@ use crate::restore::{JournaledAct, RestoreView};
 use crate::scope::{FencingToken, Scope};
 use crate::severity::Severity;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A command with the key under which it is answered once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Request {
     /// A retry carries the same and gets the first answer.
     pub request_id: RequestId,
@@ -29,7 +31,7 @@ pub struct Request {
 }
 
 /// How a person resolves what cannot be known.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// It took effect and is fine.
@@ -44,7 +46,7 @@ pub enum Resolution {
 }
 
 /// What a lease of other automation is for. It sets who goes before whom, and who may be preempted by whom.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeasePriority {
     /// As the SecOps agent's acts.
@@ -57,7 +59,7 @@ pub enum LeasePriority {
 }
 
 /// Everything that can be asked. The comment says who may.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     /// Agent: may I?
@@ -255,12 +257,17 @@ pub enum Command {
         /// Why, on record.
         why: String,
     },
+    /// Human: the coordinator's own nodes are to change. The leader puts it on record, and carries it out when the answer is Done.
+    ChangeMembers {
+        /// How.
+        change: MemberChange,
+    },
     /// Node: time has passed. Drives every expiry; proposed by the leader only.
     Tick,
 }
 
 /// What the coordinator answers to a proposal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum Decision {
     /// No, and why.
@@ -299,7 +306,7 @@ impl Decision {
 }
 
 /// The coordinator's answer to a command.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     /// To Propose and Refresh.
@@ -346,7 +353,7 @@ pub enum Answer {
 }
 
 /// One entry of the ledger, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerEntry {
     /// Its id.
     pub id: EntryId,
@@ -376,6 +383,9 @@ pub struct LedgerEntry {
     pub actuator_epoch: Option<u64>,
     /// The claim, when made.
     pub claim: Option<ClaimRequest>,
+    /// Nothing of its claim is on its way any more: its effect, its absence or its fence was confirmed.
+    #[serde(default)]
+    pub fenced: bool,
     /// What was reported.
     pub report: Option<Report>,
     /// How it was graded.
@@ -388,8 +398,28 @@ pub struct LedgerEntry {
     pub deadline: Option<Timestamp>,
 }
 
+impl LedgerEntry {
+    /// Its write may still be on its way, whatever was said of it: what it holds passes to nobody else.
+    #[must_use]
+    pub const fn waits_for_fence(&self) -> bool {
+        self.claim.is_some() && !self.fenced
+    }
+
+    /// Its disruption budget is held.
+    #[must_use]
+    pub const fn holds_budget(&self) -> bool {
+        self.state.holds_budget() || self.waits_for_fence()
+    }
+
+    /// Nothing leads out of its state, and nothing of it is on its way.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.state.is_terminal() && !self.waits_for_fence()
+    }
+}
+
 /// A change of the ledger.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LedgerChange {
     /// Rises by one with every change, without gaps.
     pub revision: u64,
@@ -400,7 +430,7 @@ pub struct LedgerChange {
 }
 
 /// An answer to a watch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WatchPage {
     /// Changes after the revision asked for, in order, gapless.
     pub changes: Vec<LedgerChange>,
@@ -411,7 +441,7 @@ pub struct WatchPage {
 }
 
 /// A lease, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseView {
     /// What it covers.
     pub scope: Scope,
@@ -429,7 +459,7 @@ pub struct LeaseView {
 }
 
 /// Whether everything is stopped.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StopView {
     /// The latch.
     pub set: bool,
@@ -440,9 +470,9 @@ pub struct StopView {
     pub keep_undos: bool,
     /// Who pressed it.
     pub by: String,
-    /// Claims still open: shown as "stopping" until there are none.
+    /// Claims whose writes may still be on their way: shown as "stopping" until there are none.
     pub open_claims: u32,
-    /// STOP is set, and a claim is open or a fence is not confirmed yet.
+    /// STOP is set, and a write may still be on its way or a fence is not confirmed yet.
     #[serde(default)]
     pub stopping: bool,
     /// What sinks must refuse everything below: issued by the last STOP, above every token before it.
@@ -460,7 +490,7 @@ pub struct StopView {
 }
 
 /// One agent's phase, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseView {
     /// Phase and counts.
     pub state: PhaseState,
@@ -469,7 +499,7 @@ pub struct PhaseView {
 }
 
 /// The coordinator at a glance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoordinatorStatus {
     /// The replicated clock: what makers of facts and evidence echo.
     pub now: Timestamp,

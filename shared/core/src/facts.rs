@@ -2,11 +2,12 @@
 
 use crate::ids::{ClusterName, ServiceId};
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One reading of one cluster.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterFacts {
     /// Which cluster.
     pub cluster: ClusterName,
@@ -37,7 +38,7 @@ impl ClusterFacts {
 }
 
 /// What is known of one service.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceFacts {
     /// Pods that are ready.
     pub ready: u32,

@@ -1,10 +1,11 @@
 //! I1-I12 of ARCHITECTURE.md: one name for the model, the simulations, the tests and the runtime counters.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An invariant's number.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[allow(missing_docs, reason = "`says` states each")]
 pub enum Invariant {
     I1,

@@ -1,9 +1,10 @@
 //! The action ledger's transition table: PROTOCOL.md, "Ledger". No other transition exists (I6).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where an entry stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryState {
     /// A limit is broken. Terminal.
@@ -76,7 +77,7 @@ impl EntryState {
         matches!(self, Self::Claimed | Self::Indeterminate | Self::UndoFailed | Self::Undoing)
     }
 
-    /// Its disruption budget is held.
+    /// Its disruption budget is held, also once its claim's fence is confirmed.
     #[must_use]
     pub const fn holds_budget(self) -> bool {
         matches!(self, Self::Permitted | Self::Claimed | Self::Observing | Self::Undoing | Self::Indeterminate | Self::UndoFailed)
@@ -162,7 +163,8 @@ pub struct ForbiddenTransition {
     pub event: LedgerEvent,
 }
 
-/// The table. (Entries are *made* in Denied, Shadowed, AwaitingApproval, Permitted or Queued by Propose.)
+/// The table. (Entries are *made* in Denied, Shadowed, AwaitingApproval, Permitted or Queued by Propose, and in Indeterminate by a journal
+/// that knows of a claim which a restored ledger does not.)
 ///
 /// # Errors
 /// [`ForbiddenTransition`] for every pair that PROTOCOL.md does not list.

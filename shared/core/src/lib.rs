@@ -20,6 +20,7 @@ pub mod invariants;
 pub mod knowledge;
 pub mod ledger;
 pub mod limits;
+pub mod membership;
 pub mod outcome;
 pub mod permit;
 pub mod phase;

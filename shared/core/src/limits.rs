@@ -5,6 +5,7 @@ use crate::facts::{ClusterFacts, ServiceFacts};
 use crate::ids::ServiceId;
 use crate::invariants::Invariant;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far an act's service may reach when it fails.
@@ -23,7 +24,7 @@ pub enum BlastRadius {
 }
 
 /// The limits in force.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitRules {
     /// Share of the fleet's ready pods, and of its services, that may be disrupted at once, 0..=0.25.
     pub max_fleet_restart_ratio: f64,
@@ -59,7 +60,7 @@ impl Default for LimitRules {
 }
 
 /// Which rule a violation breaks.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitRule {
     /// Pods of the fleet.
@@ -107,7 +108,7 @@ pub enum LimitRule {
 }
 
 /// One broken limit, with its reason in words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Violation {
     /// Which.
     pub rule: LimitRule,

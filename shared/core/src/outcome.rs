@@ -1,11 +1,12 @@
 //! What was done, and how it turned out.
 
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An object of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectRef {
     /// Kind: `Deployment`, `PersistentVolumeClaim`, `Secret`, `NetworkPolicy`.
     pub kind: String,
@@ -16,7 +17,7 @@ pub struct ObjectRef {
 }
 
 /// What the actuator observed before and after its write: JSON pointers into the object and their values (`null` = absent).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
     /// The object that was written.
     pub object: ObjectRef,
@@ -33,7 +34,7 @@ pub struct Receipt {
 }
 
 /// What the actuator reports of a claim.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Report {
     /// It took effect.
@@ -52,11 +53,25 @@ pub enum Report {
         why: String,
         /// What landed, when that is reversible.
         landed: Option<Receipt>,
+        /// Nothing more can land: the fence was raised, or the version that the write asks for is gone.
+        #[serde(default)]
+        fenced: bool,
     },
 }
 
+impl Report {
+    /// Nothing of the claim is on its way any more.
+    #[must_use]
+    pub const fn is_fenced(&self) -> bool {
+        match self {
+            Self::Applied { .. } | Self::NoEffect { .. } => true,
+            Self::CannotTell { fenced, .. } => *fenced,
+        }
+    }
+}
+
 /// The observer's grade of an applied act (I10).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// The service is as it was before the incident.
@@ -103,7 +118,7 @@ impl Outcome {
 }
 
 /// Was the diagnosis right, was the action right, and who says so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Adjudication {
     /// Of which incident.
     pub incident: crate::ids::IncidentId,

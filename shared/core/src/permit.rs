@@ -6,11 +6,12 @@ use crate::proposal::Work;
 use crate::scope::{FencingToken, Scope};
 use crate::time::Timestamp;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is signed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PermitBody {
     /// The ledger entry.
     pub entry: EntryId,
@@ -37,7 +38,7 @@ pub struct PermitBody {
 }
 
 /// A permit as it travels. Holding one proves nothing: the claim does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Permit {
     /// What is permitted.
     pub body: PermitBody,

@@ -1,6 +1,7 @@
 //! Earned autonomy: phases and the gate between them (PROTOCOL.md, "Earning a phase").
 
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -45,7 +46,7 @@ impl fmt::Display for Phase {
 }
 
 /// What the gate knows of one agent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseState {
     /// The phase it is in.
     pub phase: Phase,
@@ -70,7 +71,7 @@ pub struct PhaseState {
 }
 
 /// What the gate asks for. From the configuration's `orchestration.phased_rollout`.
-#[derive(Copy, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRule {
     /// The lower bound of accuracy must reach this, 0..1.
     pub accuracy_threshold: f64,
@@ -91,7 +92,7 @@ impl Default for GateRule {
 }
 
 /// What the gate says, with what is still missing in words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateReading {
     /// Share of right episodes; `None` without episodes.
     pub accuracy: Option<f64>,

@@ -4,10 +4,11 @@ use crate::action::{Action, RemediationKind};
 use crate::ids::{AgentKind, ClusterName};
 use crate::limits::LimitRules;
 use crate::phase::Phase;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits, severities that need a yes, and caps on phases.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
     /// The version before, plus one: two people who change it at once do not overwrite each other.
     pub version: u64,
@@ -20,7 +21,7 @@ pub struct Policy {
 }
 
 /// Lowers the phase for some acts; it can never raise one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseCap {
     /// Whose acts; `None` for everybody's. So with the others.
     #[serde(default)]

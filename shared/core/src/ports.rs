@@ -4,18 +4,19 @@
 
 use crate::action::Digest;
 use crate::audit::{AuditEntry, AuditRecord};
-use crate::claim::ClaimedAction;
+use crate::claim::{ClaimRequest, ClaimedAction};
 use crate::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, WatchPage};
 use crate::diagnosis::{Diagnosis, Hypothesis};
 use crate::evidence::Evidence;
 use crate::facts::ClusterFacts;
 use crate::graph::ServiceGraph;
-use crate::ids::{ClusterName, EntryId, RequestId, ServiceId};
+use crate::ids::{EntryId, RequestId, ServiceId};
 use crate::incident::{ChangeEvent, Incident};
 use crate::knowledge::{Document, Passage};
 use crate::limits::Violation;
 use crate::outcome::{Receipt, Report};
 use crate::proposal::{Proposal, Work};
+use crate::restore::JournaledAct;
 use crate::scope::{FencingToken, Scope};
 use crate::signal::SignalBatch;
 use crate::time::Timestamp;
@@ -235,7 +236,7 @@ pub enum Proof {
     Effect(Receipt),
     /// The fence was raised on exactly the version before: it never happened and never will.
     Absence,
-    /// Neither.
+    /// Neither: the version before is gone, so nothing of it can land any more; whether it had landed, nobody can say.
     Neither(String),
 }
 
@@ -255,12 +256,22 @@ pub trait RemediationExecutor: Send + Sync {
         before: &Before,
         now: Timestamp,
     ) -> impl Future<Output = PortResult<Proof>> + Send;
+    /// Raises the fence of the work's target to `token` or above, on whatever version stands, so that no write that was sent under a lower
+    /// one can land any more. `Ok` MUST mean that a read has confirmed it, or that the target is gone for good. The same again is no error.
+    fn fence(&self, work: &Work, token: FencingToken) -> impl Future<Output = PortResult<()>> + Send;
+    /// Raises the fence of everything that acts could write to in the cluster to `token` or above; confirmed as [`Self::fence`].
+    fn fence_all(&self, token: FencingToken) -> impl Future<Output = PortResult<()>> + Send;
 }
 
 /// Reads the cluster for the observer. Read-only credentials.
 pub trait ClusterReader: Send + Sync {
-    /// Counts pods and labels per service; `dependants` and `namespaces_touched` are left to the graph's owner.
-    fn read(&self) -> impl Future<Output = PortResult<Vec<(ServiceId, crate::facts::ServiceFacts, Readings)>>> + Send;
+    /// Counts pods and labels per service; `dependants` and `namespaces_touched` are left to the graph's owner. `reserved` are the entries
+    /// that hold a reservation, obtained before the call, with the pods that each may keep from being ready: pods that are wanted and not
+    /// ready are disrupted by others, but for those that the rollout of such an entry explains.
+    fn read(
+        &self,
+        reserved: &std::collections::BTreeMap<EntryId, u32>,
+    ) -> impl Future<Output = PortResult<Vec<(ServiceId, crate::facts::ServiceFacts, Readings)>>> + Send;
 }
 
 /// The coordinator, seen from outside. The principal is the connection's.
@@ -269,7 +280,7 @@ pub trait Coordinator: Send + Sync {
     fn submit(&self, request_id: RequestId, command: Command) -> impl Future<Output = PortResult<Answer>> + Send;
     /// The state at a glance, linearizable.
     fn status(&self) -> impl Future<Output = PortResult<CoordinatorStatus>> + Send;
-    /// Ledger entries that are not terminal, and the newest terminal ones up to `settled_max`.
+    /// Ledger entries that are not over (terminal, and fenced when claimed), and the newest of those that are up to `settled_max`.
     fn entries(&self, settled_max: usize) -> impl Future<Output = PortResult<Vec<LedgerEntry>>> + Send;
     /// Changes after `revision`; waits up to `wait_ms` for the first.
     fn watch(&self, revision: u64, wait_ms: u64) -> impl Future<Output = PortResult<WatchPage>> + Send;
@@ -342,21 +353,41 @@ pub trait OuterLock: Send + Sync {
 /// What an actuator's journal keeps across a crash, by entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// The entry.
-    pub entry: EntryId,
+    /// The claim as it is sent: the entry, and which reading of the target it stands on.
+    pub claim: ClaimRequest,
     /// Its work.
     pub work: Work,
+    /// Who wished it, and why.
+    pub proposal: Box<Proposal>,
+    /// Pods that are reserved for it.
+    pub cost_pods: u32,
     /// The token of its permit.
     pub token: FencingToken,
-    /// The target as it was before the claim.
+    /// The target as it was before the claim; its content goes once nothing is left to be proven.
     pub before: Before,
     /// What was to be reported, once known.
     pub report: Option<Report>,
-    /// Its cluster.
-    pub cluster: ClusterName,
+    /// Coordinator time when it was made ready.
+    pub at: Timestamp,
 }
 
-/// Keeps, across a crash of the actuator, what was about to be done and the highest tokens seen.
+impl JournalEntry {
+    /// The ledger entry.
+    #[must_use]
+    pub const fn entry(&self) -> &EntryId {
+        &self.claim.entry
+    }
+}
+
+impl From<JournalEntry> for JournaledAct {
+    fn from(entry: JournalEntry) -> Self {
+        let JournalEntry { claim, work, proposal, cost_pods, token, report, .. } = entry;
+        Self { claim, work, proposal, cost_pods, token, report }
+    }
+}
+
+/// Keeps, across a crash of the actuator, what was about to be done and the highest tokens seen; and what was done, until a backup of the
+/// ledger covers it.
 pub trait Journal: Send + Sync {
     /// Records an entry. `Ok` MUST mean durable.
     fn write(&self, entry: &JournalEntry) -> impl Future<Output = PortResult<()>> + Send;

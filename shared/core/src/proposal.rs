@@ -7,10 +7,11 @@ use crate::outcome::Receipt;
 use crate::scope::Scope;
 use crate::severity::Severity;
 use crate::time::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A proposed act with the reasons for it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Proposal {
     /// Chosen by the agent; a retry carries the same.
     pub id: ProposalId,
@@ -42,7 +43,7 @@ pub struct Proposal {
 }
 
 /// What a ledger entry stands for: an act, or taking one back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "work", rename_all = "snake_case")]
 pub enum Work {
     /// Do it.

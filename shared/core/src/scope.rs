@@ -1,11 +1,13 @@
 //! What a lease covers.
 
 use crate::ids::{ClusterName, ServiceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The unit of exclusion. Several are taken in one sorted command. Written as text in JSON, so it can be a map's key.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(with = "String")]
 #[serde(try_from = "String", into = "String")]
 pub enum Scope {
     /// One namespace of one cluster: `ns:CLUSTER/NAMESPACE`.
@@ -56,7 +58,7 @@ impl TryFrom<String> for Scope {
 }
 
 /// A fencing token: `restore_epoch << 40 | counter`. Of one scope they only rise (I2).
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct FencingToken(pub u64);
 

@@ -2,11 +2,13 @@
 
 use crate::anomaly::Symptom;
 use crate::facts::ServiceFacts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// 1 is worst. Ordered so that `max` is the *graver* of two.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(with = "u8")]
 #[serde(into = "u8", try_from = "u8")]
 pub enum Severity {
     /// Risk or waste without impact yet.

@@ -1,25 +1,30 @@
 //! The actuator: claims signed permits and carries out exactly what they say (PROTOCOL.md, "Claim", "Act", "Proof").
 
+mod fences;
+mod keeping;
 mod outer_locks;
+mod recovery;
 #[cfg(test)]
 mod tests;
 
 pub use outer_locks::OuterLocking;
 
 use ed25519_dalek::VerifyingKey;
+use keeping::Kept;
 use outer_locks::{OuterLocks, Taken, keeps_lock};
 use picket_core::action::Digest;
 use picket_core::audit::AuditEntry;
 use picket_core::claim::{ClaimRequest, ClaimedAction};
-use picket_core::coordination::{Answer, Command, LedgerChange, LedgerEntry};
+use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerChange, LedgerEntry};
 use picket_core::ids::{ClusterName, EntryId};
 use picket_core::ledger::EntryState;
 use picket_core::limits::LimitRule;
 use picket_core::outcome::Report;
 use picket_core::permit::Permit;
-use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, OuterLock, PortError, PortResult, Proof, RemediationExecutor};
-use picket_core::proposal::Work;
+use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, OuterLock, PortError, PortResult, RemediationExecutor};
+use picket_core::proposal::Proposal;
 use picket_core::time::Timestamp;
+use recovery::is_granted;
 use std::collections::BTreeMap;
 
 /// What an actuator is told at start.
@@ -35,6 +40,10 @@ pub struct ActuatorSettings {
     pub write_timeout_ms: i64,
     /// Whether permits of the demonstration CA are honoured: on simulated clusters only.
     pub demonstration: bool,
+    /// What was claimed is kept in the journal until a backup covers it, but no longer than this (coordinator time).
+    pub journal_age_ms: i64,
+    /// And no more of it than this: the oldest go.
+    pub journal_entries_max: usize,
 }
 
 /// The ports it calls.
@@ -55,11 +64,11 @@ pub struct ActuatorPorts<C, X, A, J> {
 pub struct Actuator<C, X, A, J, L> {
     settings: ActuatorSettings,
     ports: ActuatorPorts<C, X, A, J>,
-    epoch: Option<u64>,
+    office: Option<Office>,
     revision: u64,
     locks: OuterLocks<L>,
     /// Permits seen and not yet dealt with.
-    permits: BTreeMap<EntryId, Permit>,
+    permits: BTreeMap<EntryId, Wanted>,
     /// Claims that were sent and not answered: the same request goes out again, with the same reading of the target [M3].
     sent: BTreeMap<EntryId, SentClaim>,
     /// Claims refused for facts that were too old: the permit is still good, and the next claim is a request of its own.
@@ -68,13 +77,33 @@ pub struct Actuator<C, X, A, J, L> {
     unproven: Vec<JournalEntry>,
     /// Reports that the coordinator has not taken yet.
     unreported: Vec<JournalEntry>,
+    /// Claims of this cluster whose writes may still be on their way, as the ledger shows them.
+    unfenced: BTreeMap<EntryId, LedgerEntry>,
+    /// What is over and stays in the journal.
+    kept: Kept,
+}
+
+/// By what right it acts.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+struct Office {
+    epoch: u64,
+    /// The life of the coordinator that gave it.
+    restore_epoch: u64,
+    /// The STOP whose fences it has raised and told.
+    fenced_stop: u64,
+}
+
+/// A permit, and who wished it.
+#[derive(Clone, Debug)]
+struct Wanted {
+    permit: Permit,
+    proposal: Proposal,
 }
 
 /// A claim on its way.
 #[derive(Clone, Debug)]
 struct SentClaim {
     journal: JournalEntry,
-    request: ClaimRequest,
     sent_at: Timestamp,
 }
 
@@ -103,7 +132,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         Self {
             settings,
             ports,
-            epoch: None,
+            office: None,
             revision: 0,
             locks: OuterLocks::new(outer_lock),
             permits: BTreeMap::new(),
@@ -111,6 +140,8 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             refused: BTreeMap::new(),
             unproven: Vec::new(),
             unreported: Vec::new(),
+            unfenced: BTreeMap::new(),
+            kept: Kept::new(),
         }
     }
 
@@ -119,79 +150,68 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         &self.ports
     }
 
-    /// Registers when new, resumes by proving, watches the ledger, acts. `wait_ms` bounds the wait for a change (real time).
+    /// Registers when new, resumes by proving, raises the fences that a STOP asks for, watches the ledger, acts. `wait_ms` bounds the wait for
+    /// a change (real time).
     ///
     /// # Errors
-    /// When the coordinator, the audit log or the journal is away: nothing is claimed; call again.
+    /// When the coordinator, the cluster, the audit log or the journal is away: call again.
     pub async fn step(&mut self, clock: &(dyn Fn() -> Timestamp + Send + Sync), wait_ms: u64) -> PortResult<()> {
-        let epoch = match self.epoch {
-            Some(epoch) => epoch,
-            None => self.register(clock()).await?,
-        };
+        let status = self.ports.coordinator.status().await?;
+        self.forget_covered(&status).await?;
+        let epoch = self.office(&status, clock).await?;
         self.locks.keep().await;
         self.report_all(epoch).await?;
         self.prove_all(epoch, clock).await?;
-        let page = self.ports.coordinator.watch(self.revision, wait_ms).await?;
-        if page.compacted {
-            // Whatever was missed shows in the ledger as it stands; permits in it are claimed when they are seen to be live.
-            let ledger = self.ports.coordinator.entries(0).await?;
-            self.locks.release_all_but(&ledger.iter().filter(|e| keeps_lock(e.state)).map(|e| e.id.clone()).collect()).await;
-            for entry in ledger {
-                self.note(entry, None);
-            }
-        }
-        for LedgerChange { entry, permit, .. } in page.changes {
-            if !keeps_lock(entry.state) {
-                self.locks.release(&entry.id).await;
-            }
-            self.note(entry, permit);
-        }
-        self.revision = page.revision;
+        self.upload_when_asked(&status, epoch).await?;
+        // A fence that cannot be raised now holds up no permit: where fences matter there are none.
+        let fenced = self.raise_when_asked(&status, epoch, clock).await;
+        self.follow_ledger(wait_ms).await?;
         let mut permits = std::mem::take(&mut self.permits);
-        while let Some((_, permit)) = permits.pop_first() {
-            if let Err(error) = self.act(epoch, &permit, clock).await {
+        while let Some((_, wanted)) = permits.pop_first() {
+            if let Err(error) = self.act(epoch, &wanted, clock).await {
                 // The ledger's watch does not tell of these again: the next step goes on with them.
                 self.permits.append(&mut permits);
                 return Err(error);
             }
         }
-        Ok(())
+        self.take_up(epoch, clock).await?;
+        fenced
     }
 
-    async fn register(&mut self, now: Timestamp) -> PortResult<u64> {
-        let id = format!("register-{}-{}", self.settings.cluster, now.0);
+    /// The epoch to act by: a new one when there is none, or when the coordinator that gave it is no more [M13].
+    async fn office(&mut self, status: &CoordinatorStatus, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<u64> {
+        if let Some(office) = self.office.filter(|office| office.restore_epoch == status.restore_epoch) {
+            return Ok(office.epoch);
+        }
+        let id = format!("register-{}-{}", self.settings.cluster, clock().0);
         match self.ports.coordinator.submit(id.into(), Command::Register).await? {
             Answer::Epoch { epoch } => {
-                self.epoch = Some(epoch);
-                self.resume(epoch).await?;
+                self.resume(status.restore.is_some()).await?;
+                self.office = Some(Office { epoch, restore_epoch: status.restore_epoch, fenced_stop: 0 });
                 Ok(epoch)
             }
             other => Err(PortError::Refused { what: "register".into(), why: format!("{other:?}") }),
         }
     }
 
-    /// Sorts out what an earlier life of this actuator left: what was claimed is proven, never written again [M4].
-    async fn resume(&mut self, epoch: u64) -> PortResult<()> {
-        let ledger = self.ports.coordinator.entries(0).await?;
-        let claimed = |id: &EntryId| ledger.iter().any(|e| e.id == *id && e.state == EntryState::Claimed);
-        for journal in self.ports.journal.open_entries().await? {
-            if journal.report.is_some() {
-                self.unreported.push(journal);
-            } else if claimed(&journal.entry) {
-                self.unproven.push(journal);
-            } else {
-                // Never claimed, and the old epoch can claim nothing any more.
-                self.ports.journal.forget(&journal.entry).await?;
+    async fn follow_ledger(&mut self, wait_ms: u64) -> PortResult<()> {
+        let page = self.ports.coordinator.watch(self.revision, wait_ms).await?;
+        if page.compacted {
+            // Whatever was missed shows in the ledger as it stands; permits in it are claimed when they are seen to be live.
+            let ledger = self.ports.coordinator.entries(0).await?;
+            self.locks.release_all_but(&ledger.iter().filter(|e| keeps_lock(e)).map(|e| e.id.clone()).collect()).await;
+            self.unfenced.clear();
+            for entry in ledger {
+                self.note(entry, None);
             }
         }
-        for entry in ledger.iter().filter(|e| e.state == EntryState::Claimed && self.is_ours(e)) {
-            let known = self.unproven.iter().chain(&self.unreported).any(|j| j.entry == entry.id);
-            if !known {
-                // Its disk was lost: nothing can be proven, a person must look.
-                let report = Report::CannotTell { why: "the actuator's journal has no record of this claim".into(), landed: None };
-                self.submit_report(epoch, &entry.id, report).await?;
+        for LedgerChange { entry, permit, .. } in page.changes {
+            if !keeps_lock(&entry) {
+                self.locks.release(&entry.id).await;
             }
+            self.note(entry, permit);
         }
+        self.revision = page.revision;
         Ok(())
     }
 
@@ -200,9 +220,14 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     }
 
     fn note(&mut self, entry: LedgerEntry, permit: Option<Permit>) {
+        if entry.waits_for_fence() && self.is_ours(&entry) {
+            self.unfenced.insert(entry.id.clone(), entry.clone());
+        } else {
+            self.unfenced.remove(&entry.id);
+        }
         match (entry.state, permit) {
             (EntryState::Permitted, Some(permit)) if self.is_ours(&entry) => {
-                self.permits.insert(entry.id, permit);
+                self.permits.insert(entry.id, Wanted { permit, proposal: entry.proposal });
             }
             // A claim whose answer was lost may be what changed the entry: the same request asks again.
             _ if self.sent.contains_key(&entry.id) => {}
@@ -212,8 +237,9 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         }
     }
 
-    async fn act(&mut self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
-        match self.claim(epoch, permit, clock).await {
+    async fn act(&mut self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
+        let permit = &wanted.permit;
+        match self.claim(epoch, wanted, clock).await {
             Ok(Some((claimed, sent))) => {
                 self.refused.remove(&permit.body.entry);
                 self.execute(epoch, &claimed, sent, clock).await
@@ -223,7 +249,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
                 Ok(())
             }
             Err(NotClaimed::Waiting) => {
-                self.permits.insert(permit.body.entry.clone(), permit.clone());
+                self.permits.insert(permit.body.entry.clone(), wanted.clone());
                 Ok(())
             }
             Err(NotClaimed::Void(why)) => {
@@ -233,7 +259,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             }
             Err(NotClaimed::Later(error)) => {
                 // The permit stays good until it expires: the next step tries again.
-                self.permits.insert(permit.body.entry.clone(), permit.clone());
+                self.permits.insert(permit.body.entry.clone(), wanted.clone());
                 Err(error)
             }
         }
@@ -243,16 +269,17 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     async fn claim(
         &mut self,
         epoch: u64,
-        permit: &Permit,
+        wanted: &Wanted,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
     ) -> Result<Option<(ClaimedAction, SentClaim)>, NotClaimed> {
+        let permit = &wanted.permit;
         let entry = permit.body.entry.clone();
         let sent = match self.sent.get(&entry) {
             Some(sent) => sent.clone(),
             None => {
                 self.check(permit).await?;
                 self.take_locks(epoch, permit, clock).await?;
-                match self.ready(epoch, permit, clock).await {
+                match self.ready(epoch, wanted, clock).await {
                     Err(void @ NotClaimed::Void(_)) => {
                         self.locks.release(&entry).await;
                         return Err(void);
@@ -266,7 +293,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             return Ok(None);
         }
         self.sent.insert(entry.clone(), sent.clone());
-        let command = Command::Claim { claim: sent.request.clone() };
+        let command = Command::Claim { claim: sent.journal.claim.clone() };
         // A failure here may hide a committed claim: it stays in `sent`, and the same request id gets the same answer.
         let attempt = self.refused.get(&entry).copied().unwrap_or(0);
         let answer =
@@ -321,24 +348,27 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             return Err(NotClaimed::Waiting);
         }
         let ledger = self.ports.coordinator.entries(0).await.map_err(NotClaimed::Later)?;
-        let state = ledger.iter().find(|e| e.id == *entry).map(|e| e.state);
+        let known = ledger.iter().find(|e| e.id == *entry);
+        let state = known.map(|e| e.state);
         if state == Some(EntryState::Permitted) {
             // A copy may still be on its way.
             return Err(NotClaimed::Waiting);
         }
         let detail = serde_json::json!({ "why": "the outer lock was lost before the claim was answered", "state": state });
         self.audit(clock(), "outer_lock_lost", entry.as_str(), detail).await?;
-        match (self.sent.remove(entry), state) {
+        match self.sent.remove(entry) {
             // Claimed, and nothing was written under it: that can be proven.
-            (Some(sent), Some(EntryState::Claimed)) => self.unproven.push(sent.journal),
+            Some(sent) if known.is_some_and(|e| e.waits_for_fence() && is_granted(e, &sent.journal.claim)) => {
+                self.unproven.push(sent.journal)
+            }
             _ => self.ports.journal.forget(entry).await?,
         }
         Ok(())
     }
 
     /// Reads the target, and puts it and the permit on record: all that comes between the checks and the claim.
-    async fn ready(&self, epoch: u64, permit: &Permit, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
-        let body = &permit.body;
+    async fn ready(&self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
+        let body = &wanted.permit.body;
         let token = body.tokens.values().copied().max().ok_or_else(|| NotClaimed::Void("the permit carries no token".into()))?;
         let before = self.ports.executor.prepare(&body.work).await?;
         if before.token.is_some_and(|seen| seen > token) {
@@ -348,25 +378,26 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         if let Some(outer) = self.locks.record(&body.entry) {
             detail["outer_lock"] = outer;
         }
-        let before_digest = before.digest();
-        let journal = JournalEntry {
-            entry: body.entry.clone(),
-            work: body.work.clone(),
-            token,
-            before,
-            report: None,
-            cluster: self.settings.cluster.clone(),
-        };
-        self.ports.journal.write(&journal).await?;
-        let record = self.audit(clock(), "claim_intent", body.entry.as_str(), detail).await?;
-        let request = ClaimRequest {
+        let audit_hash = self.audit(clock(), "claim_intent", body.entry.as_str(), detail).await?;
+        let claim = ClaimRequest {
             entry: body.entry.clone(),
             digest: body.digest.clone(),
             actuator_epoch: epoch,
-            before_digest,
-            audit_hash: record,
+            before_digest: before.digest(),
+            audit_hash,
         };
-        Ok(SentClaim { journal, request, sent_at: clock() })
+        let journal = JournalEntry {
+            claim,
+            work: body.work.clone(),
+            proposal: Box::new(wanted.proposal.clone()),
+            cost_pods: body.reserved_pods,
+            token,
+            before,
+            report: None,
+            at: body.issued_at,
+        };
+        self.ports.journal.write(&journal).await?;
+        Ok(SentClaim { journal, sent_at: clock() })
     }
 
     async fn check(&self, permit: &Permit) -> Result<(), NotClaimed> {
@@ -399,7 +430,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     ) -> PortResult<()> {
         let SentClaim { mut journal, sent_at, .. } = sent;
         let left_ms = self.settings.deadline_ms - clock().since_ms(sent_at);
-        let locked_ms = i64::try_from(self.locks.remaining_ms(&journal.entry)).unwrap_or(i64::MAX);
+        let locked_ms = i64::try_from(self.locks.remaining_ms(journal.entry())).unwrap_or(i64::MAX);
         let done = if left_ms < self.settings.write_timeout_ms {
             Err(PortError::Timeout { what: "the claim took so long that no write may be started".into() })
         } else if locked_ms < self.settings.write_timeout_ms {
@@ -415,65 +446,6 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             // An error proves nothing: the first copy may have landed [M2].
             Err(_) => self.prove(epoch, journal, clock).await,
         }
-    }
-
-    async fn prove_all(&mut self, epoch: u64, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
-        for journal in std::mem::take(&mut self.unproven) {
-            self.prove(epoch, journal, clock).await?;
-        }
-        Ok(())
-    }
-
-    async fn prove(&mut self, epoch: u64, mut journal: JournalEntry, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
-        let proof = self.ports.executor.prove(&journal.entry, journal.token, &journal.work, &journal.before, clock()).await;
-        journal.report = Some(match proof {
-            Ok(Proof::Effect(receipt)) => Report::Applied { receipt },
-            Ok(Proof::Absence) => Report::NoEffect {
-                why: "the fence was raised on exactly the version before: the write never took effect and never will".into(),
-            },
-            Ok(Proof::Neither(why)) => Report::CannotTell { why, landed: None },
-            Err(PortError::Refused { what, why }) => Report::CannotTell { why: format!("{what}: {why}"), landed: None },
-            Err(error) => {
-                self.unproven.push(journal);
-                return Err(error);
-            }
-        });
-        self.settle(epoch, journal, clock()).await
-    }
-
-    /// The outcome goes to the journal, the audit log and the coordinator, in this order.
-    async fn settle(&mut self, epoch: u64, journal: JournalEntry, now: Timestamp) -> PortResult<()> {
-        self.ports.journal.write(&journal).await?;
-        let detail = serde_json::to_value(&journal.report).unwrap_or_default();
-        let kind = match (&journal.report, &journal.work) {
-            (Some(Report::Applied { .. }), Work::Do { .. }) => "applied",
-            (Some(Report::Applied { .. }), Work::Undo { .. }) => "undone",
-            (Some(Report::NoEffect { .. }), _) => "no_effect",
-            _ => "cannot_tell",
-        };
-        self.unreported.push(journal);
-        let subject = self.unreported.last().map_or_else(String::new, |j| j.entry.to_string());
-        self.audit(now, kind, &subject, detail).await?;
-        self.report_all(epoch).await
-    }
-
-    async fn report_all(&mut self, epoch: u64) -> PortResult<()> {
-        while let Some(journal) = self.unreported.first() {
-            let Some(report) = journal.report.clone() else {
-                self.unreported.remove(0);
-                continue;
-            };
-            let entry = journal.entry.clone();
-            self.submit_report(epoch, &entry, report).await?;
-            self.ports.journal.forget(&entry).await?;
-            self.unreported.remove(0);
-        }
-        Ok(())
-    }
-
-    async fn submit_report(&self, epoch: u64, entry: &EntryId, report: Report) -> PortResult<()> {
-        let command = Command::Report { entry: entry.clone(), actuator_epoch: epoch, report };
-        self.ports.coordinator.submit(format!("report-{entry}-{epoch}").into(), command).await.map(|_| ())
     }
 
     async fn audit(&self, at: Timestamp, kind: &str, subject: &str, detail: serde_json::Value) -> PortResult<Digest> {

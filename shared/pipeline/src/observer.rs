@@ -4,6 +4,7 @@ use crate::edges::EdgeFinder;
 use crate::intake::Intake;
 use crate::monitor::{Health, Watch};
 use crate::topics::{self, PublishedFacts};
+use picket_core::action::Remediation;
 use picket_core::anomaly::{Anomaly, Symptom};
 use picket_core::coordination::{Answer, Command, LedgerEntry};
 use picket_core::facts::{ClusterFacts, ServiceFacts};
@@ -151,7 +152,9 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
     async fn post_facts(&mut self, epoch: u64) -> PortResult<()> {
         // The echo is taken before the cluster is read: the facts can only be younger than they say [M9].
         let echo = self.coordinator.status().await?.now;
-        let read = self.reader.read().await?;
+        // So are the reservations: an act that is claimed meanwhile may be counted twice, one that is released never not at all.
+        let reserved = self.coordinator.entries(0).await?.iter().filter(|e| e.holds_budget()).map(explained).collect();
+        let read = self.reader.read(&reserved).await?;
         self.seq += 1;
         let mut readings = BTreeMap::new();
         let mut services = BTreeMap::new();
@@ -236,6 +239,15 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         }
         Ok(())
     }
+}
+
+/// The pods that an act may keep from being ready: those that it takes down, and those that it adds.
+fn explained(entry: &LedgerEntry) -> (EntryId, u32) {
+    let added = match entry.work.action().remediation {
+        Remediation::Scale { replicas, from } => replicas.abs_diff(from),
+        _ => 0,
+    };
+    (entry.id.clone(), entry.cost_pods.max(added))
 }
 
 fn due(last: &mut Option<Timestamp>, now: Timestamp, period_ms: i64) -> bool {

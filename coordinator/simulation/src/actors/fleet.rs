@@ -90,6 +90,8 @@ pub struct Landed {
     pub service: ServiceId,
     /// When, in virtual milliseconds.
     pub at_ms: u64,
+    /// The newest entry of the log that any node had applied by then.
+    pub index: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -133,11 +135,11 @@ impl Fleet {
         self.objects.entry(service.clone()).or_default().version += 1;
     }
 
-    /// The one write of a claim, on exactly that version.
+    /// The one write of a claim, on exactly that version; `index` is the newest entry of the log by then.
     ///
     /// # Errors
     /// When the version is another, or the token is lower than one it has accepted.
-    pub fn write(&mut self, service: &ServiceId, entry: &EntryId, token: FencingToken, version: u64) -> Result<u64, Refusal> {
+    pub fn write(&mut self, service: &ServiceId, entry: &EntryId, token: FencingToken, version: u64, index: u64) -> Result<u64, Refusal> {
         let object = self.objects.entry(service.clone()).or_default();
         if token < object.token {
             return Err(Refusal::Token);
@@ -149,7 +151,7 @@ impl Fleet {
         object.token = token;
         object.stamps.push(entry.clone());
         let after = object.version;
-        self.landed.push(Landed { entry: entry.clone(), token, service: service.clone(), at_ms: executor::elapsed_ms() });
+        self.landed.push(Landed { entry: entry.clone(), token, service: service.clone(), at_ms: executor::elapsed_ms(), index });
         Ok(after)
     }
 
@@ -168,5 +170,20 @@ impl Fleet {
         object.version += 1;
         object.token = FencingToken(token.0 + 1);
         Ok(())
+    }
+
+    /// Raises the fence to `token` on whatever version stands: no write that was sent before can land any more.
+    pub fn fence(&mut self, service: &ServiceId, token: FencingToken) {
+        let object = self.objects.entry(service.clone()).or_default();
+        object.version += 1;
+        object.token = object.token.max(token);
+    }
+
+    /// As [`Self::fence`], everywhere.
+    pub fn fence_all(&mut self, token: FencingToken) {
+        for object in self.objects.values_mut() {
+            object.version += 1;
+            object.token = object.token.max(token);
+        }
     }
 }

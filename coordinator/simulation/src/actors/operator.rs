@@ -57,7 +57,7 @@ async fn see_to(client: &mut Client, entry: LedgerEntry, stop_epoch: u64) {
         EntryState::AwaitingApproval if client.rng.random_bool(0.8) => Command::Approve { entry: id, digest: entry.digest, stop_epoch },
         EntryState::AwaitingApproval => Command::Deny { entry: id, why: "simulated".into() },
         EntryState::Observing if client.rng.random_bool(0.05) => Command::Undo { entry: id, stop_epoch },
-        EntryState::Inconclusive if client.rng.random_bool(0.1) => Command::Undo { entry: id, stop_epoch },
+        EntryState::Inconclusive if client.rng.random_bool(0.3) => Command::Undo { entry: id, stop_epoch },
         EntryState::Indeterminate | EntryState::UndoFailed => {
             let resolution = [Resolution::Settled, Resolution::Failed, Resolution::Undo { stop_epoch }][client.rng.random_range(0..3)];
             Command::Resolve { entry: id, resolution }

@@ -22,7 +22,7 @@ use crate::world::World;
 pub fn check(history: &mut History, options: &Options, world: &World) {
     let mut found = order::check(history);
     found.extend(answers::check(history, &world.key));
-    found.extend(replay::check(history, options));
+    found.extend(replay::check(history, options, &world.fleet().landed));
     found.extend(fleet::check(history, &world.fleet()));
     found.extend(order::check_liveness(history, SETTLE_MS));
     for finding in found {

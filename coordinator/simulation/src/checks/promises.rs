@@ -13,7 +13,7 @@ use picket_core::proposal::Work;
 use picket_core::scope::{FencingToken, Scope};
 use picket_core::time::Timestamp;
 use picket_state_machine::{Reply, Response, Settings, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is looked up before a command is applied.
 pub struct Before {
@@ -47,6 +47,12 @@ pub struct Promises<'a> {
     claims: BTreeMap<EntryId, u64>,
     /// Entries that were claimed, by what they did: when they were resolved, if they are.
     acts: BTreeMap<(ServiceId, RemediationKind), BTreeMap<EntryId, Option<Timestamp>>>,
+    /// Entries that hold budget after an act.
+    disrupting: BTreeSet<EntryId>,
+    /// Entries that hold budget.
+    reserved: BTreeSet<EntryId>,
+    /// When budget was last released after an act.
+    released: BTreeMap<ClusterName, Timestamp>,
     stop_epoch: u64,
     stopped: bool,
     undos_kept: bool,
@@ -103,6 +109,9 @@ impl<'a> Promises<'a> {
             permitted: BTreeMap::new(),
             claims: BTreeMap::new(),
             acts: BTreeMap::new(),
+            disrupting: BTreeSet::new(),
+            reserved: BTreeSet::new(),
+            released: BTreeMap::new(),
             stop_epoch: 0,
             stopped: false,
             undos_kept: false,
@@ -122,7 +131,7 @@ impl<'a> Promises<'a> {
     pub fn after(&mut self, index: u64, state: &State, said: &Attributed, before: Before, response: &Response, found: &mut Vec<Finding>) {
         let mut broken: Vec<(Invariant, String)> = Vec::new();
         match (&said.request.command, &response.answer) {
-            (Command::AcquireLease { .. }, Reply::Leased { tokens, expires_at, .. }) => {
+            (Command::AcquireLease { .. } | Command::QueueLease { .. }, Reply::Leased { tokens, expires_at, .. }) => {
                 self.leased(state, said, tokens, *expires_at, &mut broken);
             }
             (Command::RenewLease { scope, token, .. }, Reply::Leased { expires_at, .. }) if self.tokens.get(scope) == Some(token) => {
@@ -172,6 +181,7 @@ impl<'a> Promises<'a> {
         }
         self.preempted(state);
         self.entries_changed(state, response, &mut broken);
+        self.reservations_changed(state, response, &mut broken);
         let stop = state.status().stop;
         if matches!(said.request.command, Command::Stop { .. }) && stop.epoch > self.stop_epoch {
             // While it is set, another press may withhold undos and never give leave for them.
@@ -213,7 +223,8 @@ impl<'a> Promises<'a> {
             }
             let by_entry = entries.iter().find(|e| {
                 e.tokens.contains_key(scope)
-                    && matches!(e.state, EntryState::Permitted | EntryState::Claimed | EntryState::Indeterminate | EntryState::UndoFailed)
+                    && (e.waits_for_fence()
+                        || matches!(e.state, EntryState::Permitted | EntryState::Indeterminate | EntryState::UndoFailed))
             });
             if let Some(entry) = by_entry {
                 broken.push((Invariant::I1, format!("{scope} goes to {} and is held by {} ({:?})", said.principal, entry.id, entry.state)));
@@ -250,6 +261,35 @@ impl<'a> Promises<'a> {
                 let action = entry.work.action();
                 let acts = self.acts.entry((action.service.clone(), action.kind())).or_default();
                 acts.insert(entry.id.clone(), resolved_at(entry));
+            }
+        }
+    }
+
+    /// I4: an undo whose parent has let its reservation go asks for it on facts from after the last release.
+    fn reservations_changed(&mut self, state: &State, response: &Response, broken: &mut Vec<(Invariant, String)>) {
+        for entry in response.changed.iter().filter_map(|id| state.entry(id)) {
+            let disrupts = entry.holds_budget() && entry.claim.is_some() && entry.cost_pods > 0;
+            if !disrupts && self.disrupting.remove(&entry.id) {
+                self.released.insert(entry.work.action().service.cluster.clone(), state.now());
+            }
+        }
+        for entry in response.changed.iter().filter_map(|id| state.entry(id)) {
+            let cluster = &entry.work.action().service.cluster;
+            let anew = entry.state == EntryState::Undoing && !self.reserved.contains(&entry.id);
+            let echo = self.facts.get(cluster).map(|facts| facts.echo);
+            if let Some(released) = self.released.get(cluster).filter(|released| anew && echo.is_none_or(|echo| echo <= **released)) {
+                broken.push((
+                    Invariant::I4,
+                    format!("{} asks for budget anew on facts of {echo:?}, the last release was at {released}", entry.id),
+                ));
+            }
+            if entry.holds_budget() {
+                self.reserved.insert(entry.id.clone());
+            } else {
+                self.reserved.remove(&entry.id);
+            }
+            if entry.holds_budget() && entry.claim.is_some() && entry.cost_pods > 0 {
+                self.disrupting.insert(entry.id.clone());
             }
         }
     }
@@ -314,7 +354,7 @@ impl<'a> Promises<'a> {
         let cluster = &entry.work.action().service.cluster;
         let Some(facts) = self.facts.get(cluster) else { return };
         let entries = state.entries(0);
-        let holders: Vec<_> = entries.iter().filter(|e| e.state.holds_budget() && e.work.action().service.cluster == *cluster).collect();
+        let holders: Vec<_> = entries.iter().filter(|e| e.holds_budget() && e.work.action().service.cluster == *cluster).collect();
         // An undo stands on its parent's reservation.
         let inherits = |e: &LedgerEntry| e.parent.as_ref().is_some_and(|p| holders.iter().any(|h| h.id == *p));
         let reserved: u32 = holders.iter().filter(|e| !inherits(e)).map(|e| e.cost_pods).sum();

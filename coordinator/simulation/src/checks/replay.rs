@@ -1,14 +1,16 @@
 //! The log, applied once more from the beginning: every reply, sampled state, read and promise must come out the same.
 
 use super::promises::Promises;
+use crate::actors::fleet::Landed;
 use crate::finding::{Finding, Kind};
 use crate::history::{Asked, Ended, History, difference, digest_of};
 use crate::options::Options;
+use picket_core::invariants::Invariant;
 use picket_state_machine::{State, apply};
 use std::collections::BTreeMap;
 
 /// One pass over the log.
-pub fn check(history: &History, options: &Options) -> Vec<Finding> {
+pub fn check(history: &History, options: &Options, landed: &[Landed]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut reads: BTreeMap<u64, Vec<(&Asked, u64)>> = BTreeMap::new();
     for call in &history.calls {
@@ -25,6 +27,9 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
         if expected != *index {
             found.push(Finding::new(Kind::Replicas, format!("nobody has applied entry {expected}, and somebody entry {index}")));
             return found;
+        }
+        if let Some(members) = &applied.members {
+            state.set_members(members.clone());
         }
         if let Some((said, at)) = &applied.said {
             let before = promises.before(&state, said);
@@ -71,11 +76,32 @@ pub fn check(history: &History, options: &Options) -> Vec<Finding> {
                 found.push(Finding::new(Kind::Linearizability, detail));
             }
         }
+        for write in landed.iter().filter(|write| write.index == *index) {
+            found.extend(may_land(&state, write));
+        }
         if found.len() > 10 {
             break;
         }
     }
     found
+}
+
+/// A write lands only while its claim holds its scopes and nobody has been told that nothing of it is on its way.
+fn may_land(state: &State, write: &Landed) -> Option<Finding> {
+    let (id, at_ms) = (&write.entry, write.at_ms);
+    let broken = |invariant, why: String| Some(Finding::new(Kind::Invariant(invariant), format!("{id} landed at {at_ms} ms: {why}")));
+    let Some(entry) = state.entry(id).filter(|entry| entry.waits_for_fence()) else {
+        return broken(Invariant::I6, "its fence was confirmed before, or it was never claimed".to_owned());
+    };
+    let passed_on = entry.tokens.keys().find_map(|scope| state.lease(scope).filter(|lease| lease.holder != id.as_str()));
+    if let Some(lease) = passed_on {
+        return broken(Invariant::I1, format!("{} has passed to {}", lease.scope, lease.holder));
+    }
+    let stop = state.status().stop;
+    if stop.set && !stop.stopping {
+        return broken(Invariant::I9, format!("STOP {} is shown as done", stop.epoch));
+    }
+    None
 }
 
 /// What watchers saw of the revisions that one command made.

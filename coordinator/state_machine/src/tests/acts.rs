@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{Reply, RestoreOrder, State};
-use picket_core::coordination::{Attributed, Command, LeasePriority, Proposer, Request, Resolution};
+use picket_core::coordination::{Attributed, Command, LeasePriority, LedgerEntry, Proposer, Request, Resolution};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::EntryState;
@@ -66,7 +66,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         8 => (0u8..4, any::<bool>(), 0u8..5, 1u8..5)
             .prop_map(|(kind, namespace, service, severity)| Act::Propose { kind, namespace, service, severity }),
         8 => (entry, prop::bool::weighted(0.1)).prop_map(|(entry, old_epoch)| Act::Claim { entry, old_epoch }),
-        6 => (entry, 0u8..4).prop_map(|(entry, how)| Act::Report { entry, how }),
+        6 => (entry, 0u8..6).prop_map(|(entry, how)| Act::Report { entry, how }),
         6 => (entry, 0u8..4).prop_map(|(entry, how)| Act::Grade { entry, how }),
         3 => entry.prop_map(|entry| Act::Approve { entry }),
         3 => entry.prop_map(|entry| Act::Refresh { entry }),
@@ -147,6 +147,13 @@ pub struct Watched {
     backup: Option<State>,
     /// Somebody who pressed STOP, and nobody has released it, withheld undos.
     undos_withheld: bool,
+    /// When budget was last released after an act.
+    released_at: Option<Timestamp>,
+}
+
+/// Made by a journal: a claim that the ledger did not know of.
+fn is_found(entry: &LedgerEntry) -> bool {
+    entry.history.first().is_some_and(|(_, state)| *state == EntryState::Indeterminate)
 }
 
 fn scopes_of(bits: u8) -> Vec<Scope> {
@@ -173,15 +180,19 @@ impl Watched {
             claims: Vec::new(),
             backup: None,
             undos_withheld: false,
+            released_at: None,
         }
     }
 
     /// Does it, and looks.
     pub fn step(&mut self, act: &Act) {
-        let before = self.w.state.entries(0).into_iter().map(|e| (e.id, e.state)).collect();
+        let before = self.w.state.entries(0).into_iter().map(|e| (e.id.clone(), e)).collect();
         self.play(act);
-        if !matches!(act, Act::Restore) {
+        if matches!(act, Act::Restore) {
+            self.released_at = Some(self.w.state.now());
+        } else {
             self.budget_holds(&before);
+            self.undos_ask_fresh(&before);
         }
         self.tokens_rise();
         self.promises_are_kept();
@@ -244,22 +255,39 @@ impl Watched {
     }
 
     /// I4, by sums of its own over what everybody can see: whatever was newly reserved or claimed fits the facts of that moment.
-    fn budget_holds(&self, before: &BTreeMap<EntryId, EntryState>) {
+    fn budget_holds(&self, before: &BTreeMap<EntryId, LedgerEntry>) {
         let entries = self.w.state.entries(0);
-        let holds = |s: EntryState| s.holds_budget();
         let by_id: BTreeMap<_, _> = entries.iter().map(|e| (e.id.clone(), e)).collect();
-        let counted =
-            entries.iter().filter(|e| holds(e.state) && e.parent.as_ref().and_then(|p| by_id.get(p)).is_none_or(|p| !holds(p.state)));
+        let inherits = |e: &LedgerEntry| e.parent.as_ref().and_then(|p| by_id.get(p)).is_some_and(|p| p.holds_budget());
+        let counted = entries.iter().filter(|e| e.holds_budget() && !inherits(e));
         let sum: u32 = counted.map(|e| e.cost_pods).sum();
         let asks_anew = entries.iter().any(|e| {
             e.parent.is_none()
                 && e.cost_pods > 0
-                && holds(e.state)
-                && (!before.get(&e.id).copied().is_some_and(holds)
-                    || (e.state == EntryState::Claimed && before.get(&e.id) == Some(&EntryState::Permitted)))
+                && e.holds_budget()
+                && !is_found(e)
+                && before
+                    .get(&e.id)
+                    .is_none_or(|b| !b.holds_budget() || (e.state == EntryState::Claimed && b.state == EntryState::Permitted))
         });
         let allowed = budget_pods(0.1, self.w.facts.fleet_ready()).saturating_sub(self.w.facts.disrupted_by_others());
         assert!(!asks_anew || sum <= allowed, "{sum} pods are reserved, {allowed} are allowed");
+    }
+
+    /// I4: an undo that asks for its budget anew does so on facts from after the last release.
+    fn undos_ask_fresh(&mut self, before: &BTreeMap<EntryId, LedgerEntry>) {
+        for (id, was) in before {
+            let is = self.w.state.entry(id);
+            let asks = is.is_some_and(|e| e.state == EntryState::Undoing) && !was.holds_budget();
+            assert!(!asks || self.released_at.is_none_or(|at| self.w.facts.echo > at), "{id} asks anew on facts from before a release");
+        }
+        let released = before.values().any(|was| {
+            let disrupted = was.holds_budget() && was.claim.is_some() && was.cost_pods > 0;
+            disrupted && !self.w.state.entry(&was.id).is_some_and(LedgerEntry::holds_budget)
+        });
+        if released {
+            self.released_at = Some(self.w.state.now());
+        }
     }
 
     /// I2: a scope's token never falls, over every life of the coordinator.
@@ -319,7 +347,7 @@ impl Watched {
                         assert!(!*old_epoch, "a deposed actuator claimed {id} (I6)");
                         assert_eq!(body.token.restore_epoch(), status.restore_epoch, "a permit of another life was claimed (I9)");
                         assert_eq!(status.restore, None, "claimed before the release");
-                        self.claims.push(JournaledAct { entry: id, digest: body.digest, token: body.token, report: None });
+                        self.claims.push(JournaledAct { token: body.token, ..self.w.journaled(&id, None) });
                     }
                 }
             }
@@ -329,14 +357,15 @@ impl Watched {
                 let why = String::new();
                 let report = match how {
                     0 => Report::NoEffect { why },
-                    1 => Report::CannotTell { why, landed: None },
-                    2 => Report::CannotTell { why, landed: Some(receipt) },
+                    1 => Report::CannotTell { why, landed: None, fenced: false },
+                    2 => Report::CannotTell { why, landed: Some(receipt), fenced: true },
+                    3 => Report::CannotTell { why, landed: None, fenced: true },
                     _ => applied(),
                 };
-                if let Some(claim) = self.claims.iter_mut().find(|c| c.entry == id) {
-                    claim.report = Some(report.clone());
+                let taken = self.w.report(&id, report.clone()) == Reply::Done;
+                if let Some(claim) = self.claims.iter_mut().find(|c| c.claim.entry == id).filter(|_| taken) {
+                    claim.report = Some(report);
                 }
-                self.w.report(&id, report);
             }
             Act::Grade { entry, how } => {
                 let id = self.pick_at(*entry, EntryState::Observing);
@@ -536,11 +565,16 @@ impl Watched {
                     return;
                 }
                 self.raise_fence();
-                let (actuator_epoch, acts) = (self.w.actuator, self.claims.iter().rev().take(64).cloned().collect());
+                let (actuator_epoch, acts) = (self.w.actuator, self.claims.iter().rev().take(64).cloned().collect::<Vec<_>>());
                 if *waive {
                     self.w.say(&human(), Command::WaiveJournal { cluster: CLUSTER.into(), why: "lost".into() });
                 } else {
-                    self.w.say(&actuator(), Command::UploadJournal { actuator_epoch, acts, last: true });
+                    let said = Command::UploadJournal { actuator_epoch, acts: acts.clone(), last: true };
+                    assert_eq!(self.w.say(&actuator(), said), Reply::Done);
+                    for act in acts.iter().filter(|a| !matches!(a.report, Some(Report::NoEffect { .. }))) {
+                        let known = self.w.state.entry(&act.claim.entry).is_some_and(|e| e.claim.is_some());
+                        assert!(known, "{} was claimed, its journal says so, and nobody is asked (I10)", act.claim.entry);
+                    }
                 }
                 self.w.after_ms(16 * 60_000);
                 assert_eq!(self.w.resume(), Reply::Done);

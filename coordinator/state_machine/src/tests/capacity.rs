@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{Reply, RestoreOrder, Settings};
-use picket_core::action::Digest;
+use picket_core::claim::ClaimRequest;
 use picket_core::coordination::{Command, Request, Resolution};
 use picket_core::ids::{AgentKind, Principal, RequestId};
 use picket_core::ledger::EntryState as S;
@@ -207,9 +207,13 @@ fn journals_and_what_they_name() {
     let state = w.state.clone().restore(&RestoreOrder { by: human(), restore_epoch: 1, at: w.now }).unwrap();
     w.replace(state);
     w.actuator = w.register(&actuator());
+    let mut lost = World::new();
+    let id = lost.permitted(limit(service("shop", 1)));
+    lost.claim(&id);
+    let first = lost.journaled(&id, Some(applied()));
     let page = |from: usize, to: usize| {
-        let act = |n| JournaledAct { entry: format!("act-{n}").into(), digest: Digest::of(b"x"), token: FencingToken(1), report: None };
-        (from..to).map(act).collect::<Vec<_>>()
+        let claim = |n| ClaimRequest { entry: format!("act-{n}").into(), ..first.claim.clone() };
+        (from..to).map(|n| JournaledAct { claim: claim(n), ..first.clone() }).collect::<Vec<_>>()
     };
     let upload = |w: &mut World, acts| {
         let actuator_epoch = w.actuator;
@@ -219,6 +223,10 @@ fn journals_and_what_they_name() {
     assert_eq!(upload(&mut w, page(0, 256)), Reply::Done);
     let seen = w.state.status().restore.unwrap();
     assert_eq!((seen.unknown_acts.len(), seen.unknown_acts_total), (64, 256));
+    assert_eq!(upload(&mut w, page(256, 512)), Reply::Done);
+    full(upload(&mut w, page(512, 513)), "entries_open_max");
+    let resolved = w.resolve(&"act-0".into(), Resolution::Settled);
+    assert_eq!((resolved, upload(&mut w, page(512, 513))), (Reply::Done, Reply::Done), "the journal is read on");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn what_only_partly_landed_is_taken_back_when_it_can_be() {
     let landed = |w: &mut World, id| {
         w.claim(id);
         let Report::Applied { receipt } = applied() else { panic!() };
-        w.report(id, Report::CannotTell { why: "half".into(), landed: Some(receipt) });
+        w.report(id, Report::CannotTell { why: "half".into(), landed: Some(receipt), fenced: true });
     };
     let mut w = World::new();
     let id = w.permitted(limit(service("shop", 1)));

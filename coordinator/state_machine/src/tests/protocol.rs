@@ -108,7 +108,7 @@ fn m12_an_indeterminate_claim_keeps_its_scope() {
     let mut w = World::new();
     let first = w.permitted(limit(service("shop", 1)));
     w.claim(&first);
-    w.report(&first, Report::CannotTell { why: "lost".into(), landed: None });
+    w.report(&first, cannot_tell(true));
     assert_eq!(w.at(&first), S::Indeterminate);
     w.after_ms(10 * 60_000);
     w.read();

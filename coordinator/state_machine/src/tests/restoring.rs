@@ -2,12 +2,14 @@
 
 use super::world::*;
 use crate::{Reply, RestoreError, RestoreOrder, Ruling, State};
-use picket_core::action::Digest;
-use picket_core::coordination::{Command, Request};
+use picket_core::claim::ClaimRequest;
+use picket_core::coordination::{Command, Request, Resolution};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::ledger::EntryState as S;
 use picket_core::limits::LimitRule as L;
+use picket_core::outcome::Report;
 use picket_core::phase::Phase;
+use picket_core::proposal::Work;
 use picket_core::restore::JournaledAct;
 use picket_core::scope::{FencingToken, Scope};
 
@@ -45,9 +47,12 @@ fn promote(w: &mut World) {
 }
 
 fn act(w: &World, id: &EntryId) -> JournaledAct {
-    let entry = w.entry(id);
-    let token = entry.tokens.values().max().copied().unwrap();
-    JournaledAct { entry: id.clone(), digest: entry.digest, token, report: Some(applied()) }
+    w.journaled(id, Some(applied()))
+}
+
+/// The same act under another name.
+fn renamed(act: &JournaledAct, entry: &str) -> JournaledAct {
+    JournaledAct { claim: ClaimRequest { entry: entry.into(), ..act.claim.clone() }, ..act.clone() }
 }
 
 #[test]
@@ -157,16 +162,16 @@ fn the_journal_says_how_open_claims_went_and_names_what_the_backup_does_not_know
     register(&mut w);
     w.after_ms(10 * 60_000);
     assert_eq!(w.at(&named), S::Claimed, "time alone decides nothing here");
-    let after_the_backup = JournaledAct { entry: "act-0-00000099".into(), ..act(&lost, &named) };
     let first = act(&lost, &named);
+    let after_the_backup = renamed(&first, "act-0-00000099");
     assert_eq!(upload(&mut w, vec![first.clone(), after_the_backup.clone(), after_the_backup]), Reply::Done);
     assert_eq!((w.at(&named), w.at(&unnamed)), (S::Observing, S::Indeterminate));
     let seen = w.state.status().restore.unwrap();
     assert_eq!((seen.unknown_acts, seen.unknown_acts_total), (vec!["act-0-00000099".into()], 1));
     // A page of another act under a known name proves nothing of it.
-    let other = JournaledAct { digest: Digest::of(b"other"), ..first };
+    let other = renamed(&act(&lost, &unnamed), named.as_str());
     upload(&mut w, vec![other]);
-    assert_eq!(w.state.status().restore.unwrap().unknown_acts_total, 2);
+    assert_eq!((w.at(&named), w.state.status().restore.unwrap().unknown_acts_total), (S::Observing, 2));
 }
 
 #[test]
@@ -176,8 +181,7 @@ fn a_claim_that_is_still_being_proven_has_its_time() {
     lost.claim(&id);
     let mut w = restored(&lost);
     register(&mut w);
-    let unproven = JournaledAct { report: None, ..act(&lost, &id) };
-    upload(&mut w, vec![unproven]);
+    upload(&mut w, vec![lost.journaled(&id, None)]);
     assert_eq!(w.at(&id), S::Claimed);
     assert_eq!(w.report(&id, applied()), Reply::Done);
     assert_eq!(w.at(&id), S::Observing);
@@ -253,4 +257,85 @@ fn only_the_current_actuator_uploads_and_only_while_it_is_asked() {
     let stale = Command::UploadJournal { actuator_epoch: old, acts: vec![], last: true };
     assert_eq!(rules(w.say(&actuator(), stale)), [L::NotAllowed]);
     assert_eq!(rules(w.say(&observer(), Command::UploadJournal { actuator_epoch: 0, acts: vec![], last: true })), [L::NotAllowed]);
+}
+
+/// An act was claimed, applied and reported after the backup: the restored ledger knows it as permitted at most.
+#[test]
+fn an_act_that_the_ledger_does_not_know_as_claimed_is_indeterminate_and_pages() {
+    let mut lost = World::new();
+    let known = lost.permitted(limit(service("shop", 1)));
+    let backup = lost.state.clone();
+    let later = lost.permitted(limit(service("pay", 1)));
+    for id in [&known, &later] {
+        lost.claim(id);
+        lost.report(id, applied());
+    }
+    let acts = vec![act(&lost, &known), act(&lost, &later)];
+    lost.replace(backup);
+    let mut w = restored(&lost);
+    register(&mut w);
+    assert_eq!(w.at(&known), S::Cancelled, "permits are not restored");
+    assert_eq!(upload(&mut w, acts.clone()), Reply::Done);
+    assert_eq!(upload(&mut w, acts), Reply::Done, "a page may come twice");
+    for id in [&known, &later] {
+        let entry = w.entry(id);
+        assert_eq!((entry.state, entry.paging, entry.fenced, entry.cost_pods), (S::Indeterminate, true, true, 1));
+    }
+    assert_eq!(w.leases(), [("ns:east/pay".to_owned(), later.to_string()), ("ns:east/shop".to_owned(), known.to_string())]);
+    let seen = w.state.status().restore.unwrap();
+    assert_eq!(seen.unknown_acts, [known.clone(), later.clone()]);
+    // It can be taken back, after the release, by a person.
+    fence(&mut w);
+    w.after_ms(6 * 60_000);
+    assert_eq!(rules(w.resolve_by_undo(&later)), [L::Restoring]);
+    assert_eq!(w.resume(), Reply::Done);
+    w.read();
+    assert_eq!(w.resolve_by_undo(&later), Reply::Done);
+    assert_eq!(w.resolve(&known, Resolution::Settled), Reply::Done);
+}
+
+#[test]
+fn what_a_journal_proves_absent_asks_for_nobody() {
+    let mut lost = World::new();
+    let id = lost.permitted(limit(service("shop", 1)));
+    let backup = lost.state.clone();
+    lost.claim(&id);
+    let absent = lost.journaled(&id, Some(Report::NoEffect { why: "fenced".into() }));
+    lost.replace(backup);
+    let mut w = restored(&lost);
+    register(&mut w);
+    upload(&mut w, vec![absent]);
+    assert_eq!((w.at(&id), w.state.status().restore.unwrap().unknown_acts_total), (S::Cancelled, 0));
+}
+
+#[test]
+fn a_journal_speaks_of_its_own_cluster_and_of_the_act_that_was_claimed() {
+    let mut lost = World::new();
+    let id = lost.permitted(limit(service("shop", 1)));
+    lost.claim(&id);
+    let good = act(&lost, &id);
+    let mut w = restored(&World::new());
+    register(&mut w);
+    let mut other = good.clone();
+    other.work = Work::Do { action: restart(service("shop", 1)).action };
+    assert_eq!(rules(upload(&mut w, vec![other])), [L::Malformed], "not what its claim names");
+    let mut elsewhere = good;
+    let mut proposal = limit(service("shop", 1));
+    proposal.action.service.cluster = "west".into();
+    elsewhere.work = Work::Do { action: proposal.action };
+    elsewhere.claim.digest = elsewhere.work.digest();
+    assert_eq!(rules(upload(&mut w, vec![elsewhere])), [L::Malformed]);
+}
+
+#[test]
+fn a_backup_is_on_record_as_far_as_the_ledger_goes() {
+    let mut w = World::new();
+    w.permitted(limit(service("shop", 1)));
+    let revision = w.state.revision();
+    let taken = |w: &mut World, who: &Principal, revision| w.say(who, Command::BackupTaken { revision });
+    assert_eq!(rules(taken(&mut w, &actuator(), revision)), [L::NotAllowed], "it takes a person");
+    assert_eq!(rules(taken(&mut w, &human(), revision + 1)), [L::Malformed]);
+    assert_eq!(taken(&mut w, &human(), revision), Reply::Done);
+    assert_eq!(taken(&mut w, &human(), revision - 1), Reply::Done, "an older one changes nothing");
+    assert_eq!(w.state.status().backup_revision, revision);
 }

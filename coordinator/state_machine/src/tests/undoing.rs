@@ -53,7 +53,7 @@ fn an_undo_that_fails_pages_and_keeps_the_scope() {
 fn an_undo_that_cannot_be_known_is_resolved_before_its_parent_is_tried_again() {
     let (mut w, id, child) = undone();
     w.claim(&child);
-    w.report(&child, Report::CannotTell { why: "lost".into(), landed: None });
+    w.report(&child, cannot_tell(true));
     assert_eq!((w.at(&id), w.at(&child)), (S::UndoFailed, S::Indeterminate));
     assert_eq!(rules(w.resolve_by_undo(&id)), [L::TargetBusy]);
     w.say(&human(), Command::Resolve { entry: child, resolution: Resolution::Failed });
@@ -83,6 +83,7 @@ fn a_person_takes_back_what_could_not_be_graded() {
     let id = w.done(limit(service("shop", 1)));
     w.grade(&id, Outcome::Inconclusive { why: "no data".into() });
     assert_eq!((w.at(&id), w.leases().len()), (S::Inconclusive, 0));
+    assert_eq!(rules(w.undo(&id)), [L::StaleFacts], "it asks for its budget anew: on facts from after the release");
     let other = w.propose(resize(service("shop", 2))).0;
     w.read();
     assert_eq!(w.at(&other), S::Permitted);

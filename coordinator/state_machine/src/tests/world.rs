@@ -14,6 +14,7 @@ use picket_core::limits::LimitRule;
 use picket_core::outcome::{Outcome, Receipt, Report};
 use picket_core::phase::Phase;
 use picket_core::proposal::Proposal;
+use picket_core::restore::JournaledAct;
 use picket_core::severity::Severity;
 use picket_core::time::Timestamp;
 
@@ -103,6 +104,10 @@ pub fn resize(service: ServiceId) -> Proposal {
 
 pub fn applied() -> Report {
     Report::Applied { receipt: Receipt { resource_version_after: "2".into(), ..Receipt::default() } }
+}
+
+pub fn cannot_tell(fenced: bool) -> Report {
+    Report::CannotTell { why: "lost".into(), landed: None, fenced }
 }
 
 pub fn regressed() -> Outcome {
@@ -295,6 +300,19 @@ impl World {
     pub fn grade(&mut self, id: &EntryId, outcome: Outcome) -> Reply {
         let observer_epoch = self.observer;
         self.say(&observer(), Command::Grade { entry: id.clone(), observer_epoch, outcome })
+    }
+
+    /// What the actuator's journal says of a claim.
+    pub fn journaled(&self, id: &EntryId, report: Option<Report>) -> JournaledAct {
+        let entry = self.entry(id);
+        JournaledAct {
+            claim: entry.claim.unwrap(),
+            work: entry.work,
+            proposal: Box::new(entry.proposal),
+            cost_pods: entry.cost_pods,
+            token: entry.tokens.values().max().copied().unwrap(),
+            report,
+        }
     }
 
     /// Permitted, claimed and applied.

@@ -159,6 +159,7 @@ pub fn entry(id: &str, record: &IncidentRecord, state: EntryState, severity: Sev
         tokens: if waits { BTreeMap::new() } else { BTreeMap::from([(scope("shop"), token(57))]) },
         actuator_epoch: None,
         claim: None,
+        fenced: false,
         report: None,
         outcome: None,
         paging: waits,

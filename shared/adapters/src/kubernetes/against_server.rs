@@ -95,14 +95,14 @@ async fn read_credentials_prepare_nothing_and_write_nothing() {
 }
 
 async fn first_service(world: &Simulated) -> ServiceId {
-    let services = KubernetesReader::new("east".into(), world.objects("reads")).read().await.unwrap();
+    let services = KubernetesReader::new("east".into(), world.objects("reads")).read(&Default::default()).await.unwrap();
     services.into_iter().find(|(_, facts, _)| !facts.protected).unwrap().0
 }
 
 #[tokio::test]
 async fn the_reader_sees_a_healthy_cluster_whole() {
     let world = Simulated::new();
-    let services = KubernetesReader::new("east".into(), world.objects("reads")).read().await.unwrap();
+    let services = KubernetesReader::new("east".into(), world.objects("reads")).read(&Default::default()).await.unwrap();
     assert!(services.len() > 5);
     for (service, facts, readings) in &services {
         assert_eq!((facts.ready, facts.total), (facts.desired, facts.desired), "{service}: {facts:?}");

@@ -65,16 +65,23 @@ fn checked(at: &ObjectRef) -> PortResult<Kind> {
             && text.len() <= 253
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
     };
-    if !plain(&at.namespace) || !plain(&at.name) {
+    let kind = Kind::of(&at.kind).ok_or_else(|| refused("picket handles no objects of this kind"))?;
+    let placed = if kind == Kind::Namespace { at.namespace.is_empty() } else { plain(&at.namespace) };
+    if !placed || !plain(&at.name) {
         return Err(refused("not a name of Kubernetes (small letters, digits, `-` and `.`)"));
     }
-    Kind::of(&at.kind).ok_or_else(|| refused("picket handles no objects of this kind"))
+    Ok(kind)
+}
+
+/// The path of its collection.
+fn collection(at: &ObjectRef) -> PortResult<String> {
+    Ok(checked(at)?.path(Some(at.namespace.as_str()).filter(|namespace| !namespace.is_empty())))
 }
 
 impl Objects for ApiObjects {
     async fn get(&self, at: &ObjectRef) -> PortResult<Value> {
         // Without `resourceVersion` the API server reads from its store by quorum, not from its cache.
-        let path = format!("{}/{}", checked(at)?.path(Some(&at.namespace)), at.name);
+        let path = format!("{}/{}", collection(at)?, at.name);
         self.call(name(at), Call::Read, "GET", path, "application/json", Vec::new()).await
     }
 
@@ -97,12 +104,12 @@ impl Objects for ApiObjects {
     }
 
     async fn patch(&self, at: &ObjectRef, patch: &Value, mode: Mode) -> PortResult<Value> {
-        let path = format!("{}/{}", checked(at)?.path(Some(&at.namespace)), at.name);
+        let path = format!("{}/{}", collection(at)?, at.name);
         self.write(at, mode, "PATCH", path, "application/merge-patch+json", patch).await
     }
 
     async fn create(&self, at: &ObjectRef, object: &Value, mode: Mode) -> PortResult<Value> {
-        let path = checked(at)?.path(Some(&at.namespace));
+        let path = collection(at)?;
         self.write(at, mode, "POST", path, "application/json", object).await
     }
 
@@ -138,6 +145,8 @@ mod tests {
         for bad in ["", "a/b", "..%2f", "A", "a?x=1"] {
             assert!(checked(&Kind::Secret.named("shop", bad)).is_err(), "{bad}");
         }
+        assert_eq!(collection(&Kind::namespace("shop")).unwrap(), "/api/v1/namespaces");
+        assert!(checked(&Kind::Namespace.named("shop", "shop")).is_err() && checked(&Kind::Secret.named("", "tls")).is_err());
         assert!(checked(&ObjectRef { kind: "Node".into(), namespace: "a".into(), name: "b".into() }).is_err());
         assert_eq!(escaped("a=b&c"), "a%3Db%26c");
     }

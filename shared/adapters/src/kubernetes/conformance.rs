@@ -43,6 +43,11 @@ pub(super) async fn all<W: World, F: Future<Output = W>>(make: impl Fn() -> F) {
     a_lower_token_is_refused_by_the_sink(&seeded(make().await)).await;
     what_cannot_be_done_is_refused_before_the_claim(&seeded(make().await)).await;
     a_second_quarantine_uses_the_same_policy(&seeded(make().await)).await;
+    for remediation in catalogue() {
+        a_fence_on_the_target_turns_every_earlier_write_away(&seeded(make().await), &remediation).await;
+        a_fence_on_all_turns_lower_tokens_away_and_lets_higher_ones_through(&seeded(make().await), &remediation).await;
+    }
+    a_fence_on_what_is_gone_is_no_error(&seeded(make().await)).await;
 }
 
 fn catalogue() -> Vec<Remediation> {
@@ -76,6 +81,7 @@ fn template(version: &str) -> Value {
 }
 
 fn seeded<W: World>(world: W) -> W {
+    world.put_as_somebody_else(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
     world.put_as_somebody_else(json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "cart", "namespace": "shop", "labels": {"app": "cart"}, "annotations": {"deployment.kubernetes.io/revision": "2"}},
@@ -302,6 +308,8 @@ async fn only_status_changed_is_absence_and_a_spec_changed_is_neither<W: World>(
     world.put_as_somebody_else(theirs);
     let proof = executor.prove(&"act-2".into(), FencingToken(8), &work, &before, NOW).await.unwrap();
     assert!(matches!(proof, Proof::Neither(_)), "{proof:?}: their change may have come after ours");
+    let late = executor.execute(&claimed("act-2", &work, 8), &before, NOW).await;
+    assert!(matches!(late, Err(PortError::Conflict { .. })), "{late:?}: but nothing more can land");
 }
 
 async fn a_lower_token_is_refused_by_the_sink<W: World>(world: &W) {
@@ -362,4 +370,48 @@ async fn a_second_quarantine_uses_the_same_policy<W: World>(world: &W) {
     let made = world.read(&third.object).unwrap();
     assert_eq!(made["spec"]["podSelector"]["matchLabels"], json!({"app": "cart"}));
     assert_eq!(receipt.before["/spec"], released_spec());
+}
+
+/// Whoever claimed it is silent, and its journal is not here.
+async fn a_fence_on_the_target_turns_every_earlier_write_away<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    let untouched = world.read(&before.object);
+    executor.fence(&work, FencingToken(9)).await.unwrap();
+    let fenced = world.read(&before.object).unwrap();
+    assert_eq!((annotation(&fenced, FENCING_TOKEN).as_deref(), annotation(&fenced, ACTION_ID)), (Some("9"), None), "{remediation:?}");
+    assert_eq!(fenced["spec"], untouched.map_or_else(released_spec, |object| object["spec"].clone()), "the fence and nothing else");
+    executor.fence(&work, FencingToken(8)).await.unwrap();
+    executor.fence(&work, FencingToken(9)).await.unwrap();
+    assert_eq!(world.read(&before.object).unwrap(), fenced, "{remediation:?}: what stands is not raised again");
+    let late = executor.execute(&claimed("act-1", &work, 7), &before, NOW).await;
+    assert!(matches!(late, Err(PortError::Conflict { .. })), "{remediation:?}: {late:?}");
+    let proof = executor.prove(&"act-1".into(), FencingToken(7), &work, &before, NOW).await.unwrap();
+    assert_eq!(proof, Proof::Absence, "{remediation:?}: its own journal still tells absence from effect");
+    let before = executor.prepare(&work).await.unwrap();
+    executor.execute(&claimed("act-2", &work, 10), &before, NOW).await.unwrap();
+}
+
+async fn a_fence_on_all_turns_lower_tokens_away_and_lets_higher_ones_through<W: World>(world: &W, remediation: &Remediation) {
+    let (executor, work) = (executor(world), work(remediation.clone()));
+    let before = executor.prepare(&work).await.unwrap();
+    for _ in 0..2 {
+        executor.fence_all(FencingToken(9)).await.unwrap();
+    }
+    assert_eq!(annotation(&world.read(&Kind::namespace("shop")).unwrap(), FENCING_TOKEN).as_deref(), Some("9"));
+    let stands = world.read(&before.object);
+    let late = executor.execute(&claimed("act-1", &work, 8), &before, NOW).await;
+    assert!(matches!(late, Err(PortError::Refused { .. })), "{remediation:?}: {late:?}");
+    assert_eq!(world.read(&before.object), stands);
+    // An earlier claim is proven under the new fence, and the next one passes it.
+    let proof = executor.prove(&"act-1".into(), FencingToken(8), &work, &before, NOW).await.unwrap();
+    assert_eq!(proof, Proof::Absence, "{remediation:?}");
+    let before = executor.prepare(&work).await.unwrap();
+    executor.execute(&claimed("act-2", &work, 10), &before, NOW).await.unwrap();
+}
+
+async fn a_fence_on_what_is_gone_is_no_error<W: World>(world: &W) {
+    let gone = Work::Do { action: Action { service: ServiceId::new("east", "shop", "gone"), remediation: Remediation::RolloutRestart } };
+    executor(world).fence(&gone, FencingToken(9)).await.unwrap();
+    assert_eq!(world.read(&Kind::Deployment.named("shop", "gone")), None);
 }

@@ -3,7 +3,7 @@
 use super::objects::{Kind, Mode, Objects};
 use super::patch::{Fields, merge_patch, standing, with};
 use super::plan::{self, Reading};
-use super::{quarantine, stamp};
+use super::{fences, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::EntryId;
@@ -13,9 +13,6 @@ use picket_core::proposal::Work;
 use picket_core::scope::FencingToken;
 use picket_core::time::Timestamp;
 use serde_json::{Value, json};
-
-/// Times that the fence is tried on an object whose status changes under it, before the proof is left for later.
-const FENCE_TRIES: usize = 5;
 
 /// Carries acts out on any store of objects.
 #[derive(Clone, Debug)]
@@ -77,20 +74,6 @@ impl<O: Objects> Executor<O> {
             None => self.objects.create(at, &with(&blank(at), fields).map_err(malformed)?, mode).await,
         }
     }
-
-    /// Raises the fence on exactly that version, and changes nothing else.
-    async fn raise(&self, at: &ObjectRef, resource_version: &str, fence: FencingToken) -> PortResult<()> {
-        let annotations = json!({ stamp::FENCING_TOKEN: fence.to_string() });
-        if resource_version.is_empty() {
-            // Nothing was there: the name is taken by a policy that does nothing, and a late create finds it taken.
-            let mut inert = blank(at);
-            inert["metadata"]["annotations"] = annotations;
-            inert["spec"] = quarantine::released_spec();
-            return self.objects.create(at, &inert, Mode::Commit).await.map(drop);
-        }
-        let patch = json!({"metadata": {"resourceVersion": resource_version, "annotations": annotations}});
-        self.objects.patch(at, &patch, Mode::Commit).await.map(drop)
-    }
 }
 
 impl<O: Objects> RemediationExecutor for Executor<O> {
@@ -111,7 +94,8 @@ impl<O: Objects> RemediationExecutor for Executor<O> {
         }
         let token = reading.target.as_ref().and_then(stamp::token);
         let mut tried = fields.clone();
-        tried.insert(stamp::annotation(stamp::FENCING_TOKEN), json!(token.unwrap_or_default().to_string()));
+        let lowest = token.unwrap_or_default().max(fences::of_namespace(&self.objects, &at.namespace).await?);
+        tried.insert(stamp::annotation(stamp::FENCING_TOKEN), json!(lowest.to_string()));
         let shown = self.write(&at, &reading, &tried, Mode::DryRun).await?;
         // The server's own spelling: an equal quantity written otherwise is no change.
         let after = standing(&shown, fields.keys());
@@ -142,9 +126,10 @@ impl<O: Objects> RemediationExecutor for Executor<O> {
         let at = &before.object;
         let reading = reading_of(work, before)?;
         let created = before.resource_version.is_empty();
+        let floor = fences::of_namespace(&self.objects, &at.namespace).await?;
         let mut condition = before.resource_version.clone();
         let mut standing_token = before.token;
-        for attempt in 0..FENCE_TRIES {
+        for attempt in 0..fences::TRIES {
             let current = match self.objects.get(at).await {
                 Ok(current) => Some(current),
                 Err(PortError::NotFound { .. }) => None,
@@ -172,16 +157,21 @@ impl<O: Objects> RemediationExecutor for Executor<O> {
             } else if !created {
                 return Ok(Proof::Neither(format!("{} {}/{} does not exist any more", at.kind, at.namespace, at.name)));
             }
-            match self.raise(at, &condition, stamp::above(token, standing_token)).await {
+            match fences::raise(&self.objects, at, &condition, stamp::above(token, standing_token).max(floor)).await {
                 Ok(()) => return Ok(Proof::Absence),
                 Err(PortError::Conflict { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(PortError::Unavailable {
-            what: format!("fence of {}/{}", at.namespace, at.name),
-            why: "the object changes all the time".to_owned(),
-        })
+        Err(fences::restless(at))
+    }
+
+    async fn fence(&self, work: &Work, token: FencingToken) -> PortResult<()> {
+        fences::of_target(&self.objects, work.action(), token).await
+    }
+
+    async fn fence_all(&self, token: FencingToken) -> PortResult<()> {
+        fences::of_namespaces(&self.objects, token).await
     }
 }
 
@@ -215,7 +205,7 @@ fn reading_of(work: &Work, before: &Before) -> PortResult<Reading> {
     })
 }
 
-fn version(object: Option<&Value>) -> String {
+pub(super) fn version(object: Option<&Value>) -> String {
     object.and_then(|o| o.pointer("/metadata/resourceVersion")).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
@@ -223,7 +213,7 @@ fn refused(at: &ObjectRef, why: &str) -> PortError {
     PortError::Refused { what: format!("{} {}/{}", at.kind, at.namespace, at.name), why: why.to_owned() }
 }
 
-fn blank(at: &ObjectRef) -> Value {
+pub(super) fn blank(at: &ObjectRef) -> Value {
     let version = Kind::of(&at.kind).map(Kind::api_version).unwrap_or_default();
     json!({"apiVersion": version, "kind": at.kind, "metadata": {"name": at.name, "namespace": at.namespace}})
 }

@@ -44,6 +44,10 @@ impl InMemoryObjects {
 }
 
 impl State {
+    fn namespace_of(&self, at: &ObjectRef) -> Option<&Value> {
+        self.objects.get(&Kind::namespace(&at.namespace))
+    }
+
     fn store(&mut self, at: &ObjectRef, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
@@ -78,12 +82,15 @@ fn settle(object: &mut Value, old: Option<&Value>) {
     }
 }
 
-fn fence(at: &ObjectRef, old: Option<&Value>, new: &Value) -> PortResult<()> {
-    match (old.and_then(stamp::token), stamp::token(new)) {
-        (_, None) => Err(refused(at, "the write bears no fencing token")),
-        (Some(old), Some(new)) if new < old => Err(refused(at, "the fencing token is lower than one already accepted")),
-        _ => Ok(()),
+fn fence(at: &ObjectRef, namespace: Option<&Value>, old: Option<&Value>, new: &Value) -> PortResult<()> {
+    let Some(new) = stamp::token(new) else { return Err(refused(at, "the write bears no fencing token")) };
+    if old.and_then(stamp::token).is_some_and(|old| new < old) {
+        return Err(refused(at, "the fencing token is lower than one already accepted"));
     }
+    if namespace.and_then(stamp::token).is_some_and(|fence| new < fence) {
+        return Err(refused(at, "the fencing token is lower than the fence of the namespace"));
+    }
+    Ok(())
 }
 
 fn refused(at: &ObjectRef, why: &str) -> PortError {
@@ -114,7 +121,7 @@ impl Objects for InMemoryObjects {
         }
         let mut new = old.clone();
         merge(&mut new, patch);
-        fence(at, Some(&old), &new)?;
+        fence(at, state.namespace_of(at), Some(&old), &new)?;
         settle(&mut new, Some(&old));
         Ok(if mode == Mode::Commit { state.store(at, new) } else { new })
     }
@@ -125,7 +132,7 @@ impl Objects for InMemoryObjects {
             return Err(PortError::Conflict { what: label(at) });
         }
         let mut new = object.clone();
-        fence(at, None, &new)?;
+        fence(at, state.namespace_of(at), None, &new)?;
         settle(&mut new, None);
         Ok(if mode == Mode::Commit { state.store(at, new) } else { new })
     }

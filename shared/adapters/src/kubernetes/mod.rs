@@ -9,6 +9,7 @@ mod api;
 mod client;
 mod error;
 mod executor;
+mod fences;
 mod in_memory;
 mod objects;
 mod patch;

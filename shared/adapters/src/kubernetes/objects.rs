@@ -20,12 +20,14 @@ pub enum Kind {
     Secret,
     /// `networking.k8s.io/v1`.
     NetworkPolicy,
+    /// `v1`; in no namespace itself. Picket writes nothing to it but its fence.
+    Namespace,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Deployment, Self::ReplicaSet, Self::Pod, Self::PersistentVolumeClaim, Self::Secret, Self::NetworkPolicy];
+    pub const ALL: [Self; 7] =
+        [Self::Deployment, Self::ReplicaSet, Self::Pod, Self::PersistentVolumeClaim, Self::Secret, Self::NetworkPolicy, Self::Namespace];
 
     /// The kind that an [`ObjectRef`] names.
     #[must_use]
@@ -43,6 +45,7 @@ impl Kind {
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
             Self::Secret => "Secret",
             Self::NetworkPolicy => "NetworkPolicy",
+            Self::Namespace => "Namespace",
         }
     }
 
@@ -56,6 +59,7 @@ impl Kind {
             Self::PersistentVolumeClaim => "persistentvolumeclaims",
             Self::Secret => "secrets",
             Self::NetworkPolicy => "networkpolicies",
+            Self::Namespace => "namespaces",
         }
     }
 
@@ -65,7 +69,7 @@ impl Kind {
         match self {
             Self::Deployment | Self::ReplicaSet => "apps",
             Self::NetworkPolicy => "networking.k8s.io",
-            Self::Pod | Self::PersistentVolumeClaim | Self::Secret => "",
+            Self::Pod | Self::PersistentVolumeClaim | Self::Secret | Self::Namespace => "",
         }
     }
 
@@ -83,6 +87,12 @@ impl Kind {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{}", self.plural()),
             None => format!("{root}/{}", self.plural()),
         }
+    }
+
+    /// Names one namespace.
+    #[must_use]
+    pub fn namespace(name: &str) -> ObjectRef {
+        Self::Namespace.named("", name)
     }
 
     /// Names one object.

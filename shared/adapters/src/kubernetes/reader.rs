@@ -3,7 +3,7 @@
 use super::objects::{Kind, Objects};
 use super::{ApiObjects, quantity, stamp};
 use picket_core::facts::ServiceFacts;
-use picket_core::ids::{ClusterName, ServiceId};
+use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::ports::{ClusterReader, PortResult, Readings};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ impl<O: Objects> Reader<O> {
 }
 
 impl<O: Objects> ClusterReader for Reader<O> {
-    async fn read(&self) -> PortResult<Vec<(ServiceId, ServiceFacts, Readings)>> {
+    async fn read(&self, reserved: &BTreeMap<EntryId, u32>) -> PortResult<Vec<(ServiceId, ServiceFacts, Readings)>> {
         let deployments = self.objects.list(Kind::Deployment, None).await?;
         let (pods, sets) =
             (by_namespace(self.objects.list(Kind::Pod, None).await?), by_namespace(self.objects.list(Kind::ReplicaSet, None).await?));
@@ -41,7 +41,7 @@ impl<O: Objects> ClusterReader for Reader<O> {
                 continue;
             };
             let service = ServiceId::new(self.cluster.clone(), namespace, name);
-            let facts = facts(deployment, pods.get(namespace).unwrap_or(&none));
+            let facts = facts(deployment, pods.get(namespace).unwrap_or(&none), reserved);
             services.push((service, facts, readings(deployment, sets.get(namespace).unwrap_or(&none))));
         }
         Ok(services)
@@ -81,8 +81,9 @@ pub(super) fn is_owned_by(set: &Value, deployment: &Value) -> bool {
 ///
 /// A rollout is in progress while the controller has not seen the newest generation, not all wanted pods are of the new template, or
 /// old ones are left. It is picket's when the newest generation is the one that picket's stamp names, else somebody else's. Pods that
-/// are wanted and not ready count as disrupted by others, except during a rollout of picket's: its act reserved them already.
-fn facts(deployment: &Value, pods: &[Value]) -> ServiceFacts {
+/// are wanted and not ready count as disrupted by others, but for those that a rollout of picket's explains while the reservation of its act
+/// stands: once that is gone, nobody else counts them.
+fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) -> ServiceFacts {
     let desired = count(deployment, "/spec/replicas").unwrap_or(1);
     let selector = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let selected = |pod: &&Value| {
@@ -97,11 +98,13 @@ fn facts(deployment: &Value, pods: &[Value]) -> ServiceFacts {
     let updated = count(deployment, "/status/updatedReplicas").unwrap_or(0);
     let in_progress = observed < generation || updated < desired || count(deployment, "/status/replicas").unwrap_or(0) > updated;
     let is_pickets = stamp::read(deployment, stamp::STAMPED_GENERATION) == Some(generation.to_string().as_str());
+    let entry = stamp::read(deployment, stamp::ACTION_ID).filter(|_| in_progress && is_pickets);
+    let explained = entry.and_then(|entry| reserved.get(&EntryId::from(entry))).copied().unwrap_or(0);
     ServiceFacts {
         ready,
         total: own.len() as u32,
         desired,
-        disrupted_by_others: if in_progress && is_pickets { 0 } else { desired.saturating_sub(ready) },
+        disrupted_by_others: desired.saturating_sub(ready).saturating_sub(explained),
         tier: label(deployment, "picket.dev/tier")
             .and_then(|tier| tier.parse().ok())
             .filter(|tier| (1..=3).contains(tier))
@@ -163,8 +166,13 @@ mod tests {
             "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}]}})
     }
 
+    async fn read_with(objects: &InMemoryObjects, reserved: &[(&str, u32)]) -> (ServiceId, ServiceFacts, Readings) {
+        let reserved = reserved.iter().map(|(entry, pods)| ((*entry).into(), *pods)).collect();
+        Reader::new("east".into(), objects.clone()).read(&reserved).await.unwrap().remove(0)
+    }
+
     async fn read(objects: &InMemoryObjects) -> (ServiceId, ServiceFacts, Readings) {
-        Reader::new("east".into(), objects.clone()).read().await.unwrap().remove(0)
+        read_with(objects, &[]).await
     }
 
     #[tokio::test]
@@ -207,9 +215,12 @@ mod tests {
         assert!(facts.foreign_rollout);
         assert_eq!(facts.disrupted_by_others, 2);
         rolling["metadata"]["annotations"][stamp::STAMPED_GENERATION] = json!("2");
+        rolling["metadata"]["annotations"][stamp::ACTION_ID] = json!("act-1");
         objects.put(rolling);
-        let (_, facts, _) = read(&objects).await;
-        assert!(!facts.foreign_rollout);
-        assert_eq!(facts.disrupted_by_others, 0);
+        for (reserved, others) in [(&[("act-1", 2)][..], 0), (&[("act-1", 1)], 1), (&[("act-2", 2)], 2), (&[], 2)] {
+            let (_, facts, _) = read_with(&objects, reserved).await;
+            assert!(!facts.foreign_rollout);
+            assert_eq!(facts.disrupted_by_others, others, "{reserved:?}: what no reservation stands for, nobody else would count");
+        }
     }
 }

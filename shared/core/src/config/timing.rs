@@ -37,6 +37,10 @@ pub struct Timing {
     pub election: Span,
     /// Longest delay of a message.
     pub message_delay: Span,
+    /// How often the coordinator is backed up (`picket backup`), at the least.
+    pub backup_period: Span,
+    /// How long an actuator's journal keeps what no backup covers.
+    pub journal_age: Span,
 }
 
 impl Default for Timing {
@@ -56,6 +60,8 @@ impl Default for Timing {
             clock_drift: 0.01,
             election: Span::from_s(2),
             message_delay: Span::from_s(1),
+            backup_period: Span::from_s(24 * 3600),
+            journal_age: Span::from_s(7 * 24 * 3600),
         }
     }
 }
@@ -113,6 +119,13 @@ impl Timing {
             self.facts_ttl.ms() >= facts_min,
             "facts_ttl",
             format!("{} is shorter than two facts periods, delivery and an election ({facts_min} ms)", self.facts_ttl),
+        );
+        // One backup may fail, and the act may have been claimed just before the one that came before it.
+        let journal_min = 2 * self.backup_period.ms() + self.act_deadline.ms();
+        must(
+            self.journal_age.ms() >= journal_min,
+            "journal_age",
+            format!("{} is shorter than two backup periods and an act ({journal_min} ms)", self.journal_age),
         );
     }
 

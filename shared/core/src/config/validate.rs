@@ -188,6 +188,9 @@ mod tests {
         config.orchestration.distributed_locks.ttl_seconds = 10;
         assert_eq!(keys(&config), ["timing.permit_ttl"]);
         config = Config::default();
+        config.timing.backup_period = Span::from_s(4 * 24 * 3600);
+        assert_eq!(keys(&config), ["timing.journal_age"], "a backup that fails must not cost the journal");
+        config = Config::default();
         config.timing.permit_ttl = Span::from_s(10);
         assert_eq!(keys(&config), Vec::<String>::new(), "enough without an outer lock");
         config.orchestration.distributed_locks.provider = LockProvider::Etcd;

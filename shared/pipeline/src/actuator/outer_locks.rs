@@ -1,5 +1,6 @@
 //! The outer locks of this actuator's claims: taken before Claim, kept until the ledger says that the claim is resolved.
 
+use picket_core::coordination::LedgerEntry;
 use picket_core::ids::EntryId;
 use picket_core::ledger::EntryState;
 use picket_core::ports::{OuterLock, PortResult};
@@ -35,9 +36,10 @@ pub(super) enum Taken {
     },
 }
 
-/// True while an entry in this state keeps its outer lock: a claim may be on its way, or is not resolved [M12]. An undo takes its own.
-pub(super) const fn keeps_lock(state: EntryState) -> bool {
-    matches!(state, EntryState::Permitted | EntryState::Claimed | EntryState::Indeterminate)
+/// True while an entry keeps its outer lock: a claim may be on its way, or is not resolved [M12], or its write may still land. An undo takes
+/// its own.
+pub(super) const fn keeps_lock(entry: &LedgerEntry) -> bool {
+    matches!(entry.state, EntryState::Permitted | EntryState::Claimed | EntryState::Indeterminate) || entry.waits_for_fence()
 }
 
 /// All of them, by entry. An earlier life's locks are not here: they end by their TTL.

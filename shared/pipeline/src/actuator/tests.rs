@@ -1,11 +1,14 @@
-//! The actuator under an outer lock: a scripted coordinator and target, the lock in memory, a journal on disk.
+//! The actuator with a scripted coordinator and target, an outer lock in memory and a journal on disk.
+
+mod fencing;
+mod keeping;
 
 use super::{Actuator, ActuatorPorts, ActuatorSettings, OuterLocking};
 use ed25519_dalek::SigningKey;
 use picket_adapters::in_memory::{InMemoryAuditLog, InMemoryLockServer, InMemoryOuterLock};
 use picket_adapters::journal::FileJournal;
-use picket_core::action::{Action, Remediation};
-use picket_core::claim::{ClaimBody, ClaimConfirmation, ClaimedAction};
+use picket_core::action::{Action, Digest, Remediation};
+use picket_core::claim::{ClaimBody, ClaimConfirmation, ClaimRequest, ClaimedAction};
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerChange, LedgerEntry, StopView, WatchPage};
 use picket_core::ids::{AgentKind, EntryId, RequestId, ServiceId};
 use picket_core::ledger::EntryState;
@@ -14,15 +17,17 @@ use picket_core::outcome::{ObjectRef, Receipt, Report};
 use picket_core::permit::{Permit, PermitBody};
 use picket_core::ports::{AuditLog as _, Before, Coordinator, OuterLock as _, PortError, PortResult, Proof, RemediationExecutor};
 use picket_core::proposal::{Proposal, Work};
+use picket_core::restore::{JournaledAct, RestoreView};
 use picket_core::scope::{FencingToken, Scope};
 use picket_core::severity::Severity;
 use picket_core::time::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 const TTL_MS: u64 = 30_000;
 const WRITE_MS: i64 = 3000;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 fn work() -> Work {
     Work::Do { action: Action { service: ServiceId::new("east", "shop", "cart"), remediation: Remediation::RolloutRestart } }
@@ -85,20 +90,35 @@ enum Claims {
 
 #[derive(Default)]
 struct Ledger {
-    entries: BTreeMap<EntryId, (Permit, EntryState)>,
+    entries: BTreeMap<EntryId, Known>,
     changes: Vec<(EntryId, EntryState)>,
     claims: Claims,
     epochs: u64,
+    stop: StopView,
+    restore: Option<RestoreView>,
+    restore_epoch: u64,
+    backup_revision: u64,
+    uploaded: Vec<JournaledAct>,
+}
+
+/// What the ledger knows of an entry.
+struct Known {
+    permit: Permit,
+    state: EntryState,
+    claim: Option<ClaimRequest>,
+    report: Option<Report>,
+    fenced: bool,
 }
 
 impl Ledger {
     fn set(&mut self, id: &EntryId, state: EntryState) {
-        self.entries.get_mut(id).expect("a known entry").1 = state;
+        self.entries.get_mut(id).expect("a known entry").state = state;
         self.changes.push((id.clone(), state));
     }
 
     fn entry(&self, id: &EntryId, state: EntryState) -> LedgerEntry {
-        let body = &self.entries[id].0.body;
+        let known = &self.entries[id];
+        let body = &known.permit.body;
         LedgerEntry {
             id: id.clone(),
             state,
@@ -113,8 +133,9 @@ impl Ledger {
             approved_by: None,
             tokens: body.tokens.clone(),
             actuator_epoch: None,
-            claim: None,
-            report: None,
+            claim: known.claim.clone().filter(|_| state != EntryState::Permitted),
+            fenced: known.fenced,
+            report: known.report.clone(),
             outcome: None,
             paging: false,
             history: Vec::new(),
@@ -132,6 +153,7 @@ struct World {
     locks: InMemoryLockServer,
     audit: InMemoryAuditLog,
     journal: Arc<tempfile::TempDir>,
+    sinks_away: Arc<AtomicBool>,
 }
 
 impl World {
@@ -145,12 +167,14 @@ impl World {
             now_ms,
             audit: InMemoryAuditLog::default(),
             journal: Arc::new(tempfile::tempdir().unwrap()),
+            sinks_away: Arc::default(),
         }
     }
 
     fn permit(&self, entry: &str, namespace: &str) {
         let mut ledger = self.ledger.lock().unwrap();
-        ledger.entries.insert(entry.into(), (permit(entry, namespace), EntryState::Permitted));
+        let known = Known { permit: permit(entry, namespace), state: EntryState::Permitted, claim: None, report: None, fenced: false };
+        ledger.entries.insert(entry.into(), known);
         ledger.changes.push((entry.into(), EntryState::Permitted));
     }
 
@@ -163,7 +187,7 @@ impl World {
     }
 
     fn state(&self, entry: &str) -> EntryState {
-        self.ledger.lock().unwrap().entries[&EntryId::from(entry)].1
+        self.ledger.lock().unwrap().entries[&EntryId::from(entry)].state
     }
 
     fn tell(&self, what: &str) {
@@ -188,6 +212,8 @@ impl World {
             deadline_ms: 25_000,
             write_timeout_ms: WRITE_MS,
             demonstration: false,
+            journal_age_ms: DAY_MS,
+            journal_entries_max: 3,
         };
         let journal = FileJournal::open(self.journal.path()).unwrap();
         let ports = ActuatorPorts { coordinator: self.clone(), executor: self.clone(), audit: self.audit.clone(), journal };
@@ -207,9 +233,10 @@ impl World {
 impl Coordinator for World {
     async fn submit(&self, _request_id: RequestId, command: Command) -> PortResult<Answer> {
         match &command {
-            Command::Register => {}
+            Command::Register | Command::UploadJournal { .. } => {}
             Command::Claim { .. } => self.tell("claim"),
             Command::Report { .. } => self.tell("report"),
+            Command::FenceRaised { .. } => self.tell("fences raised"),
             other => panic!("an actuator does not say {other:?}"),
         }
         let mut ledger = self.ledger.lock().unwrap();
@@ -219,6 +246,7 @@ impl Coordinator for World {
                     return Ok(Answer::Refused { violations: vec![Violation::new(LimitRule::Cooldown, None, "too soon")] });
                 }
                 if ledger.claims != (Claims::Unanswered { committed: false }) {
+                    ledger.entries.get_mut(&claim.entry).unwrap().claim = Some(claim.clone());
                     ledger.set(&claim.entry, EntryState::Claimed);
                 }
                 if ledger.claims != Claims::Confirmed {
@@ -235,12 +263,31 @@ impl Coordinator for World {
                 Ok(Answer::Claimed { confirmation: ClaimConfirmation::sign(body, &key()) })
             }
             Command::Report { entry, report, .. } => {
-                let state = match report {
-                    Report::Applied { .. } => EntryState::Observing,
-                    Report::NoEffect { .. } => EntryState::Failed,
-                    Report::CannotTell { .. } => EntryState::Indeterminate,
+                let Some(known) = ledger.entries.get_mut(&entry) else {
+                    return Ok(Answer::Refused { violations: vec![Violation::new(LimitRule::NotAllowed, None, "not in the ledger")] });
                 };
+                known.fenced = report.is_fenced();
+                let state = match (known.state, &report) {
+                    (EntryState::Claimed, Report::Applied { .. }) => EntryState::Observing,
+                    (EntryState::Claimed, Report::NoEffect { .. }) => EntryState::Failed,
+                    (EntryState::Claimed, Report::CannotTell { .. }) => EntryState::Indeterminate,
+                    // A late one changes no state.
+                    (state, _) => state,
+                };
+                known.report = Some(report);
                 ledger.set(&entry, state);
+                Ok(Answer::Done)
+            }
+            Command::FenceRaised { stop_epoch, .. } => {
+                assert_eq!(stop_epoch, ledger.stop.epoch);
+                ledger.stop.fences_missing.clear();
+                Ok(Answer::Done)
+            }
+            Command::UploadJournal { acts, last, .. } => {
+                ledger.uploaded.extend(acts);
+                if let Some(restore) = ledger.restore.as_mut().filter(|_| last) {
+                    restore.journals_missing.clear();
+                }
                 Ok(Answer::Done)
             }
             _ => {
@@ -251,17 +298,18 @@ impl Coordinator for World {
     }
 
     async fn status(&self) -> PortResult<CoordinatorStatus> {
+        let ledger = self.ledger.lock().unwrap();
         Ok(CoordinatorStatus {
             leases_total: 0,
             policy_version: 0,
-            backup_revision: 0,
-            restore: None,
+            backup_revision: ledger.backup_revision,
+            restore: ledger.restore.clone(),
             now: Timestamp(self.now_ms.load(Ordering::SeqCst).cast_signed()),
-            revision: 0,
+            revision: ledger.changes.len() as u64,
             leader: Some(1),
-            restore_epoch: 0,
+            restore_epoch: ledger.restore_epoch,
             demonstration: false,
-            stop: StopView::default(),
+            stop: ledger.stop.clone(),
             phases: BTreeMap::new(),
             leases: Vec::new(),
             violations: BTreeMap::new(),
@@ -269,16 +317,17 @@ impl Coordinator for World {
         })
     }
 
-    async fn entries(&self, _settled_max: usize) -> PortResult<Vec<LedgerEntry>> {
+    async fn entries(&self, settled_max: usize) -> PortResult<Vec<LedgerEntry>> {
         let ledger = self.ledger.lock().unwrap();
-        Ok(ledger.entries.iter().filter(|(_, (_, state))| !state.is_terminal()).map(|(id, (_, state))| ledger.entry(id, *state)).collect())
+        let entries = ledger.entries.iter().map(|(id, known)| ledger.entry(id, known.state));
+        Ok(entries.filter(|e| settled_max > 0 || !e.is_over()).collect())
     }
 
     async fn watch(&self, revision: u64, _wait_ms: u64) -> PortResult<WatchPage> {
         let ledger = self.ledger.lock().unwrap();
         let changes = ledger.changes.iter().zip(1_u64..).filter(|(_, at)| *at > revision);
         let changes = changes.map(|((id, state), revision)| {
-            let permit = (*state == EntryState::Permitted).then(|| ledger.entries[id].0.clone());
+            let permit = (*state == EntryState::Permitted).then(|| ledger.entries[id].permit.clone());
             LedgerChange { revision, entry: ledger.entry(id, *state), permit }
         });
         Ok(WatchPage { changes: changes.collect(), revision: ledger.changes.len() as u64, compacted: false })
@@ -288,7 +337,7 @@ impl Coordinator for World {
 impl RemediationExecutor for World {
     async fn prepare(&self, _work: &Work) -> PortResult<Before> {
         self.tell("read");
-        Ok(Before { object: ObjectRef::default(), resource_version: "7".into(), token: None, content: serde_json::Value::Null })
+        Ok(Before { object: ObjectRef::default(), resource_version: "7".into(), token: None, content: serde_json::json!("whole") })
     }
 
     async fn execute(&self, _claimed: &ClaimedAction, _before: &Before, _now: Timestamp) -> PortResult<Receipt> {
@@ -299,6 +348,19 @@ impl RemediationExecutor for World {
     async fn prove(&self, _: &EntryId, _: FencingToken, _: &Work, _: &Before, _: Timestamp) -> PortResult<Proof> {
         self.tell("prove");
         Ok(Proof::Absence)
+    }
+
+    async fn fence(&self, _: &Work, token: FencingToken) -> PortResult<()> {
+        self.tell(&format!("fence {token}"));
+        Ok(())
+    }
+
+    async fn fence_all(&self, token: FencingToken) -> PortResult<()> {
+        self.tell(&format!("fence all {token}"));
+        if self.sinks_away.load(Ordering::SeqCst) {
+            return Err(PortError::Unavailable { what: "cluster".into(), why: "away".into() });
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,10 @@
-//! `picket lease ls | show`.
+//! `picket lease ls | show | watch`, and what `hold` adds.
 
-use super::table;
+mod hold;
+mod watch;
+
+use crate::commands::table;
+use hold::HoldCommand;
 use crate::wiring::Wiring;
 use picket_core::coordination::LeaseView;
 use picket_core::ports::Coordinator as _;
@@ -22,6 +26,14 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What is held, then every change: two looks a second, so what comes and goes in between is not seen.
+    Watch {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    #[command(flatten)]
+    Hold(HoldCommand),
 }
 
 /// Runs it.
@@ -29,14 +41,14 @@ pub enum LeaseCommand {
 /// # Errors
 /// When the coordinator is away.
 pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> {
-    let status = super::as_person(wiring)?.status().await?;
-    let (json, leases): (_, Vec<LeaseView>) = match command {
-        LeaseCommand::Ls { json } => (json, status.leases),
-        LeaseCommand::Show { namespace, json } => {
-            let ending = format!("/{namespace}");
-            (json, status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect())
-        }
+    let coordinator = super::as_person(wiring)?;
+    let (json, ending) = match command {
+        LeaseCommand::Hold(command) => return hold::run(wiring, command).await,
+        LeaseCommand::Watch { json } => return watch::run(&coordinator, *json).await,
+        LeaseCommand::Ls { json } => (json, String::new()),
+        LeaseCommand::Show { namespace, json } => (json, format!("/{namespace}")),
     };
+    let leases: Vec<LeaseView> = coordinator.status().await?.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
     if *json {
         return super::print_json(&leases);
     }

@@ -1,0 +1,145 @@
+//! `picket policy show | check | set`: limits, approvals and caps, changed while the coordinator runs.
+
+use crate::wiring::Wiring;
+use anyhow::{Context as _, bail};
+use picket_core::coordination::Command;
+use picket_core::policy::Policy;
+use picket_state_machine::Settings;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Hard limits, severities that need a person, and caps on phases.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// The policy in force, in the form of the file that `set` takes.
+    Show {
+        /// Machine output, which this is anyway.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether a file is a policy that could be set; asks nobody.
+    Check {
+        /// YAML or JSON.
+        file: PathBuf,
+        /// Machine output: the policy as it was understood.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Puts a file in force at once, also for what was permitted before and is not claimed yet. Start from what `show` prints and leave
+    /// its `version` as it is: when somebody else has changed the policy meanwhile, nothing is overwritten.
+    Set {
+        /// YAML or JSON.
+        file: PathBuf,
+        /// Machine output: the policy in force afterwards.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the file is no policy, or the coordinator is away or refuses.
+pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &PolicyCommand) -> anyhow::Result<()> {
+    match command {
+        PolicyCommand::Show { .. } => super::print_json(&super::as_person(&wiring()?)?.policy().await?),
+        PolicyCommand::Check { file, json } => {
+            let policy = read(file)?;
+            if *json {
+                return super::print_json(&policy);
+            }
+            println!("{}: a policy with {} caps, made from version {}", file.display(), policy.caps.len(), policy.version);
+            Ok(())
+        }
+        PolicyCommand::Set { file, json } => {
+            let wiring = wiring()?;
+            let seen = read(file)?;
+            let policy = Policy { version: seen.version + 1, ..seen };
+            let version = policy.version;
+            super::submit(&wiring, Command::SetPolicy { policy: Box::new(policy) })
+                .await
+                .context("the policy was not set (`picket policy show` prints the one in force)")?;
+            if *json {
+                return super::print_json(&super::as_person(&wiring)?.policy().await?);
+            }
+            println!("policy version {version} is in force");
+            Ok(())
+        }
+    }
+}
+
+/// Reads a policy, and refuses what would be ignored or could never be in force.
+fn read(path: &Path) -> anyhow::Result<Policy> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{name}: cannot be read"))?;
+    let value: Value = serde_saphyr::from_str(&text).with_context(|| format!("{name}: neither YAML nor JSON"))?;
+    let policy: Policy =
+        serde_json::from_value(value.clone()).with_context(|| format!("{name}: not a policy (`picket policy show` prints one)"))?;
+    if let Some(key) = unknown_key(&value, &serde_json::to_value(&policy)?) {
+        bail!("{name}: `{key}` is no key of a policy; remove it or correct its name");
+    }
+    let Policy { limits, approval_severities, caps, .. } = policy.clone();
+    Settings { limits, approval_severities, caps, ..Settings::default() }.validate().with_context(|| name.to_string())?;
+    Ok(policy)
+}
+
+/// The first key that was given and not understood: a misspelt one must not be ignored, since a cap without it says something else.
+fn unknown_key(given: &Value, understood: &Value) -> Option<String> {
+    let within = |key: String, rest: Option<String>| rest.map(|rest| format!("{key}.{rest}"));
+    match (given, understood) {
+        (Value::Object(given), Value::Object(understood)) => given.iter().find_map(|(key, value)| match understood.get(key) {
+            None => Some(key.clone()),
+            Some(known) => within(key.clone(), unknown_key(value, known)),
+        }),
+        (Value::Array(given), Value::Array(understood)) => {
+            given.iter().zip(understood).enumerate().find_map(|(i, (value, known))| within(i.to_string(), unknown_key(value, known)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picket_core::limits::LimitRules;
+
+    fn written(text: &str) -> anyhow::Result<Policy> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("policy.yaml");
+        std::fs::write(&file, text).unwrap();
+        read(&file)
+    }
+
+    fn policy() -> Value {
+        let policy = Policy { version: 3, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![] };
+        serde_json::to_value(policy).unwrap()
+    }
+
+    #[test]
+    fn what_show_prints_is_what_set_takes() {
+        let mut value = policy();
+        value["caps"] = serde_json::json!([{ "namespace": "pay", "at_most": "observe" }]);
+        let policy = written(&value.to_string()).unwrap();
+        assert_eq!((policy.version, policy.caps.len()), (3, 1));
+        assert_eq!(policy.caps[0].namespace.as_deref(), Some("pay"));
+    }
+
+    #[test]
+    fn a_key_that_would_be_ignored_is_an_error_that_names_it() {
+        for (pointer, key) in [("/caps/0", "caps.0.namespaces"), ("", "namespaces"), ("/limits", "limits.namespaces")] {
+            let mut value = policy();
+            value["caps"] = serde_json::json!([{ "at_most": "observe" }]);
+            value.pointer_mut(pointer).unwrap()["namespaces"] = "pay".into();
+            let error = written(&value.to_string()).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{key}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_could_never_be_in_force_is_refused() {
+        let mut value = policy();
+        value["limits"]["max_fleet_restart_ratio"] = 0.9.into();
+        assert!(format!("{:#}", written(&value.to_string()).unwrap_err()).contains("max_fleet_restart_ratio"));
+        assert!(written("version: [").is_err() && written("version: 1").is_err());
+    }
+}
