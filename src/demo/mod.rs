@@ -107,7 +107,10 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     screen.step("embedding the runbooks (once; half a minute)");
     tokio::task::spawn_blocking(crate::roles::agent::retriever).await??;
     // Said at once: the page would only start again and again.
-    drop(std::net::TcpListener::bind(options.listen).with_context(|| format!("{}: no page there; choose another --listen", options.listen))?);
+    drop(
+        std::net::TcpListener::bind(options.listen)
+            .with_context(|| format!("{}: no page there; choose another --listen", options.listen))?,
+    );
     let layout = Layout::prepare(options.dir.clone(), &names, &options.listen.to_string())?;
     let wiring = Wiring { config: crate::config_file::load(&layout.config_file)?, clock: RunClock::new(EVENT_START, options.speed) };
     let mut supervisor = Supervisor::new(&layout, (CLOCK_VARIABLE, wiring.clock.to_env_string()))?;

@@ -4,15 +4,12 @@ use openraft::entry::RaftEntry as _;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
 use openraft::testing::log_id;
 use openraft::{BasicNode, EntryPayload, Membership};
-use picket_coordinator::raft::wire::{Forwarded, SnapshotHead, pack_snapshot, unpack_snapshot};
-use picket_coordinator::raft::{Entry, LogId, Proposed, SnapshotMeta, StoredMembership, TypeConfig, Vote, received};
+use picket_coordinator::raft::wire::{Forwarded, SnapshotHead, Speaker};
+use picket_coordinator::raft::{Entry, LogId, Proposed, SnapshotMeta, StoredMembership, TypeConfig, Vote, Written, codec, received};
 use picket_coordinator_chaos::fuzz::{self, Mutator};
-use picket_core::coordination::{Attributed, Request};
 use picket_core::ids::Principal;
 use picket_core::time::Timestamp;
 use rand::RngExt as _;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Inputs over all seeds.
@@ -28,72 +25,76 @@ fn members() -> Membership<u64, BasicNode> {
     Membership::new(vec![BTreeSet::from([1, 2, 3])], nodes).unwrap()
 }
 
-fn append() -> AppendEntriesRequest<TypeConfig> {
+fn append() -> Vec<u8> {
     let commands = fuzz::requests().into_iter().take(4).map(|said| {
-        let request: Request = serde_json::from_value(said.request).unwrap();
-        EntryPayload::Normal(Proposed::new(&Attributed::new(said.by, request), Timestamp(1)).unwrap())
+        let written = Written::read(said.request.to_string().into()).unwrap();
+        EntryPayload::Normal(Proposed::new(said.by, written, None, Timestamp(1)).unwrap())
     });
     let payloads = commands.chain([EntryPayload::Membership(members())]);
     let mut entries: Vec<Entry> = (11..).zip(payloads).map(|(index, payload)| Entry { log_id: id(7, index), payload }).collect();
     entries.insert(0, Entry::new_blank(id(7, 10)));
-    AppendEntriesRequest { vote: Vote::new_committed(7, 2), prev_log_id: Some(id(6, 9)), leader_commit: Some(id(6, 9)), entries }
+    let message =
+        AppendEntriesRequest { vote: Vote::new_committed(7, 2), prev_log_id: Some(id(6, 9)), leader_commit: Some(id(6, 9)), entries };
+    let mut bytes = Vec::new();
+    codec::put_append(&mut bytes, &message).unwrap();
+    bytes
 }
 
-fn head() -> SnapshotHead {
+/// A snapshot's head: JSON.
+fn head() -> Vec<u8> {
     let meta = SnapshotMeta { last_log_id: Some(id(6, 9)), last_membership: StoredMembership::new(Some(id(1, 0)), members()) };
-    SnapshotHead { vote: Vote::new_committed(7, 2), meta }
+    serde_json::to_vec(&SnapshotHead { vote: Vote::new_committed(7, 2), meta, len_bytes: 1 }).unwrap()
+}
+
+fn forwarded() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::put(&mut bytes, &Speaker { principal: Principal::Human("kim".into()) }).unwrap();
+    bytes.extend(fuzz::requests().remove(16).request.to_string().into_bytes());
+    bytes
+}
+
+fn small<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    codec::put(&mut bytes, value).unwrap();
+    bytes
 }
 
 /// Read, and held against what may be said: whether it was taken.
-fn taken<T: DeserializeOwned>(bytes: &[u8], check: impl FnOnce(&T) -> Result<(), String>) -> bool {
-    serde_json::from_slice::<T>(bytes).is_ok_and(|said| check(&said).is_ok())
+fn taken(which: usize, bytes: &[u8], state: &[u8]) -> bool {
+    match which {
+        0 => codec::append(bytes.to_vec().into()).is_ok_and(|said| received::append(2, &said).is_ok()),
+        1 => codec::whole::<VoteRequest<TypeConfig>>(bytes).is_ok_and(|said| received::candidate(2, &said).is_ok()),
+        2 => codec::whole::<TransferLeaderRequest<TypeConfig>>(bytes).is_ok_and(|said| received::transfer(2, &said).is_ok()),
+        3 => Forwarded::read(&bytes.to_vec().into()).is_ok(),
+        4 => serde_json::from_slice(bytes).is_ok_and(|head| received::snapshot(2, &head, state).is_ok()),
+        _ => serde_json::from_slice(&head()).is_ok_and(|head| received::snapshot(2, &head, bytes).is_ok()),
+    }
 }
 
 #[test]
 fn changed_messages_of_nodes_are_read_or_refused() {
     let state = serde_json::to_vec(&picket_state_machine::State::new(picket_coordinator_chaos::node::settings())).unwrap();
-    let snapshot = pack_snapshot(&head(), &state).unwrap();
-    let forwarded = Forwarded {
-        principal: Principal::Human("kim".into()),
-        request: serde_json::from_value(fuzz::requests().remove(16).request).unwrap(),
-    };
-    let messages: [Value; 4] = [
-        serde_json::to_value(append()).unwrap(),
-        serde_json::to_value(VoteRequest::<TypeConfig>::new(Vote::new(7, 2), Some(id(6, 9)))).unwrap(),
-        serde_json::to_value(TransferLeaderRequest::<TypeConfig>::new(Vote::new_committed(7, 2), 1, Some(id(6, 9)))).unwrap(),
-        serde_json::to_value(&forwarded).unwrap(),
+    let messages = [
+        append(),
+        small(&VoteRequest::<TypeConfig>::new(Vote::new(7, 2), Some(id(6, 9)))),
+        small(&TransferLeaderRequest::<TypeConfig>::new(Vote::new_committed(7, 2), 1, Some(id(6, 9)))),
+        forwarded(),
+        head(),
+        state.clone(),
     ];
-    let read = |which: usize, bytes: &[u8]| match which {
-        0 => taken::<AppendEntriesRequest<TypeConfig>>(bytes, |said| received::append(2, said)),
-        1 => taken::<VoteRequest<TypeConfig>>(bytes, |said| received::candidate(2, said)),
-        2 => taken::<TransferLeaderRequest<TypeConfig>>(bytes, |said| received::transfer(2, said)),
-        _ => taken::<Forwarded>(bytes, |_| Ok(())),
-    };
     for (which, message) in messages.iter().enumerate() {
-        assert!(read(which, message.to_string().as_bytes()), "a real message is refused: {message}");
+        assert!(taken(which, message, &state), "a real message is refused: number {which}");
     }
-    let whole = |bytes: &[u8]| unpack_snapshot(bytes).and_then(|(head, state)| received::snapshot(2, &head, state)).is_ok();
-    assert!(whole(&snapshot));
     let seeds = fuzz::seeds();
     println!("seeds {seeds:?}, {INPUTS} inputs");
     let (mut accepted, mut refused) = (0, 0);
     for seed in &seeds {
         let mut mutator = Mutator::new(*seed);
         for _ in 0..INPUTS / seeds.len() as u64 {
-            let which = mutator.rng.random_range(0..messages.len() + 1);
-            let was_taken = match messages.get(which) {
-                None => whole(&mutator.bytes(&snapshot, &state)),
-                Some(message) => {
-                    let other = mutator.pick(&messages).clone();
-                    let bytes = match mutator.rng.random_range(0..10) {
-                        0 => mutator.garbage(),
-                        1..4 => mutator.bytes(message.to_string().as_bytes(), other.to_string().as_bytes()),
-                        _ => mutator.json(message, &other),
-                    };
-                    read(which, &bytes)
-                }
-            };
-            *if was_taken { &mut accepted } else { &mut refused } += 1;
+            let which = mutator.rng.random_range(0..messages.len());
+            let other = mutator.pick(&messages).clone();
+            let bytes = if mutator.rng.random_bool(0.1) { mutator.garbage() } else { mutator.bytes(&messages[which], &other) };
+            *if taken(which, &bytes, &state) { &mut accepted } else { &mut refused } += 1;
         }
     }
     let mb = fuzz::resident_mb(None).unwrap();

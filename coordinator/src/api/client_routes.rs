@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::openapi::{self, Described, Operation};
 use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, backup_route, member_routes, reads, writes};
+use crate::raft::Written;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -86,9 +87,9 @@ async fn openapi() -> Json<serde_json::Value> {
 
 async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Json<Answer>, Problem> {
     let _place = node.calls.try_acquire().map_err(|_| Problem::full("submit"))?;
-    let request: Request = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
+    let written = Written::read(body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
     let by = role(&principal);
-    let answer = writes::submit(&node, principal, request).await;
+    let answer = writes::submit(&node, principal, written).await;
     let result = match &answer {
         Ok(Answer::Refused { .. }) => "refused",
         Ok(_) => "answered",

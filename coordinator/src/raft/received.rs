@@ -42,7 +42,7 @@ fn membership(said: &Membership<u64, openraft::BasicNode>) -> Result<(), String>
 fn entry(said: &Entry) -> Result<(), String> {
     match &said.payload {
         EntryPayload::Blank => Ok(()),
-        EntryPayload::Normal(command) => command.read().map(drop).map_err(|e| format!("entry {} is no command: {e}", said.log_id)),
+        EntryPayload::Normal(command) => command.check().map_err(|e| format!("entry {} is no command: {e}", said.log_id)),
         EntryPayload::Membership(members) => membership(members),
     }
 }
@@ -104,7 +104,8 @@ pub fn snapshot(caller: u64, head: &SnapshotHead, state: &[u8]) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::SnapshotMeta;
+    use crate::raft::{Proposed, SnapshotMeta};
+    use bytes::Bytes;
     use openraft::entry::RaftEntry as _;
     use picket_state_machine::Settings;
     use std::collections::{BTreeMap, BTreeSet};
@@ -125,8 +126,8 @@ mod tests {
     fn a_leaders_entries_are_taken_and_what_no_leader_says_is_not() {
         append(2, &message(vec![])).unwrap();
         append(2, &message(vec![blank(6, 10), blank(7, 11)])).unwrap();
-        let no_command = Entry { log_id: id(7, 10), payload: EntryPayload::Normal(serde_json::from_str("[1]").unwrap()) };
-        let nobody = Membership::new_with_defaults(vec![BTreeSet::new()], BTreeMap::<u64, openraft::BasicNode>::new());
+        let no_command = Entry { log_id: id(7, 10), payload: EntryPayload::Normal(Proposed::of_bytes(Bytes::from_static(b"[1]"))) };
+        let nobody = Membership::new_with_defaults(vec![BTreeSet::new()], []);
         for (why, said) in [
             ("a hole", message(vec![blank(7, 11)])),
             ("twice the same", message(vec![blank(7, 10), blank(7, 10)])),
@@ -162,7 +163,7 @@ mod tests {
         let meta =
             SnapshotMeta { last_log_id: Some(id(6, 9)), last_membership: super::super::StoredMembership::new(Some(id(1, 0)), members) };
         let state = serde_json::to_vec(&State::new(Settings::default())).unwrap();
-        let head = SnapshotHead { vote: Vote::new_committed(7, 2), meta };
+        let head = SnapshotHead { vote: Vote::new_committed(7, 2), meta, len_bytes: state.len() as u64 };
         snapshot(2, &head, &state).unwrap();
         assert!(snapshot(2, &head, &state[..state.len() - 1]).is_err());
         assert!(snapshot(3, &head, &state).is_err());

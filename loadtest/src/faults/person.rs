@@ -76,9 +76,8 @@ impl SimCluster {
         if !self.parameters.lift_quarantine {
             return;
         }
-        let is_rebuilt = |fault: &ActiveFault| {
-            fault.truth.end.is_some_and(|end| self.now.since_ms(end) as f64 >= fault.plan.person_after_s * 1000.0)
-        };
+        let is_rebuilt =
+            |fault: &ActiveFault| fault.truth.end.is_some_and(|end| self.now.since_ms(end) as f64 >= fault.plan.person_after_s * 1000.0);
         let suspicious = |fault: &&ActiveFault| fault.plan.kind == FaultKind::SuspiciousWorkload && fault.state != FaultState::Waiting;
         let due: Vec<usize> = (0..self.services.len())
             .filter(|at| self.services[*at].quarantined)

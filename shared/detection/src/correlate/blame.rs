@@ -58,7 +58,9 @@ impl<'a> Blame<'a> {
 
     /// True when a service shows trouble that no callee could have given it.
     pub fn is_own(&self, service: &ServiceId) -> bool {
-        self.shown.get(service).is_some_and(|s| s.own) || self.exceeds_callees(service) || (self.changed.contains(service) && self.blamed(service).is_none())
+        self.shown.get(service).is_some_and(|s| s.own)
+            || self.exceeds_callees(service)
+            || (self.changed.contains(service) && self.blamed(service).is_none())
     }
 
     fn root(&self, service: &ServiceId) -> ServiceId {
