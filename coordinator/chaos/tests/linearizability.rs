@@ -4,7 +4,7 @@ use picket_coordinator_chaos::history::{Asked, Heard, Operation};
 use picket_coordinator_chaos::linearize::{Found, search};
 use picket_coordinator_chaos::lock_model::Lock;
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 /// A call from `began` to `ended` (or without an end); what it grants holds until `until`.

@@ -2,7 +2,7 @@
 
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{bounds, facts};
+use crate::{bounds, facts, restore};
 use picket_core::ids::Principal;
 use picket_core::limits::LimitRule;
 
@@ -44,5 +44,8 @@ pub(crate) fn fence_raised(state: &mut State, who: &Principal, actuator_epoch: u
         return Reply::refused(LimitRule::Malformed, format!("stop epoch {stop_epoch} has not been: now it is {current_stop}"));
     }
     book.fence_stop_epoch = book.fence_stop_epoch.max(stop_epoch);
+    if state.restore.is_some() && stop_epoch == current_stop {
+        restore::confirm_fences(state, cluster);
+    }
     Reply::Done
 }

@@ -23,6 +23,7 @@ use picket_core::restore::{JournaledAct, RestoreView};
 use picket_core::scope::FencingToken;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Acts of the lost life that are listed by name.
 const UNKNOWN_LISTED_MAX: usize = 64;
@@ -167,11 +168,26 @@ pub(crate) fn view(state: &State) -> Option<RestoreView> {
         by: restore.by.clone(),
         since: restore.since,
         ready_at: restore.ready_at,
-        fences_missing: stop::fences(state).1,
+        fences_missing: unfenced(state).into_iter().collect(),
         journals_missing: journals.map(|(cluster, _)| cluster.clone()).collect(),
         unknown_acts: restore.unknown.clone(),
         unknown_acts_total: restore.unknown_total,
     })
+}
+
+/// Clusters whose sinks are not fenced, or where a write of the lost life may still be on its way.
+fn unfenced(state: &State) -> BTreeSet<ClusterName> {
+    let waiting = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.waits_for_fence());
+    waiting.map(|e| e.cluster().clone()).chain(stop::fences(state).1).collect()
+}
+
+/// The cluster's sinks refuse everything of the lost life, and nothing was claimed in this one yet.
+pub(crate) fn confirm_fences(state: &mut State, cluster: &ClusterName) {
+    let waiting = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.cluster() == cluster && e.waits_for_fence());
+    let waiting: Vec<EntryId> = waiting.map(|e| e.id().clone()).collect();
+    for id in waiting {
+        ledger::confirm_fence(state, &id);
+    }
 }
 
 /// The actuator's journal: what is open here is reported by it; what is not known here is shown to whoever releases.
@@ -300,18 +316,14 @@ pub(crate) fn retire(state: &mut State, cluster: &ClusterName) -> Reply {
     if !state.clusters.contains_key(cluster) {
         return Reply::refused(LimitRule::NotAllowed, format!("cluster {cluster} is not known"));
     }
-    let of_cluster = |state: &State| -> Vec<Entry> {
-        state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.cluster() == cluster).cloned().collect()
-    };
+    let mut open = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.cluster() == cluster);
     // What nobody could grade has no end of its own, and needs none when its cluster is gone. Nor does a fence that nobody is left to raise.
     let ended = |e: &Entry| e.view.state == EntryState::Inconclusive || e.view.state.is_terminal();
-    if let Some(entry) = of_cluster(state).iter().find(|e| !ended(e)) {
+    if let Some(entry) = open.find(|e| !ended(e)) {
         let why = format!("{} of {cluster} is {:?}: it must end first", entry.id(), entry.view.state);
         return Reply::refused(LimitRule::TargetBusy, why);
     }
-    for entry in of_cluster(state).iter().filter(|e| e.waits_for_fence()) {
-        ledger::confirm_fence(state, entry.id());
-    }
+    confirm_fences(state, cluster);
     state.clusters.remove(cluster);
     Reply::Done
 }

@@ -4,8 +4,8 @@ mod hold;
 mod watch;
 
 use crate::commands::table;
-use hold::HoldCommand;
 use crate::wiring::Wiring;
+use hold::HoldCommand;
 use picket_core::coordination::LeaseView;
 use picket_core::ports::Coordinator as _;
 
@@ -32,6 +32,7 @@ pub enum LeaseCommand {
         #[arg(long)]
         json: bool,
     },
+    /// What other automation does with leases.
     #[command(flatten)]
     Hold(HoldCommand),
 }
@@ -48,7 +49,8 @@ pub async fn run(wiring: &Wiring, command: &LeaseCommand) -> anyhow::Result<()> 
         LeaseCommand::Ls { json } => (json, String::new()),
         LeaseCommand::Show { namespace, json } => (json, format!("/{namespace}")),
     };
-    let leases: Vec<LeaseView> = coordinator.status().await?.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
+    let status = coordinator.status().await?;
+    let leases: Vec<LeaseView> = status.leases.into_iter().filter(|l| l.scope.to_string().ends_with(&ending)).collect();
     if *json {
         return super::print_json(&leases);
     }

@@ -564,10 +564,10 @@ impl Watched {
                 if self.w.state.status().restore.is_none() {
                     return;
                 }
-                self.raise_fence();
                 let (actuator_epoch, acts) = (self.w.actuator, self.claims.iter().rev().take(64).cloned().collect::<Vec<_>>());
                 if *waive {
                     self.w.say(&human(), Command::WaiveJournal { cluster: CLUSTER.into(), why: "lost".into() });
+                    self.claims.clear();
                 } else {
                     let said = Command::UploadJournal { actuator_epoch, acts: acts.clone(), last: true };
                     assert_eq!(self.w.say(&actuator(), said), Reply::Done);
@@ -576,6 +576,7 @@ impl Watched {
                         assert!(known, "{} was claimed, its journal says so, and nobody is asked (I10)", act.claim.entry);
                     }
                 }
+                self.raise_fence();
                 self.w.after_ms(16 * 60_000);
                 assert_eq!(self.w.resume(), Reply::Done);
                 for agent in AgentKind::ALL {

@@ -7,7 +7,6 @@ use picket_core::facts::ClusterFacts;
 use picket_core::ids::{AgentKind, Principal};
 use picket_core::ledger::EntryState as S;
 use picket_core::limits::LimitRule as L;
-use picket_core::outcome::Report;
 use picket_core::phase::Phase;
 
 #[test]

@@ -339,3 +339,26 @@ fn a_backup_is_on_record_as_far_as_the_ledger_goes() {
     assert_eq!(taken(&mut w, &human(), revision - 1), Reply::Done, "an older one changes nothing");
     assert_eq!(w.state.status().backup_revision, revision);
 }
+
+#[test]
+fn the_release_waits_until_nothing_of_the_lost_life_is_on_its_way() {
+    let mut lost = World::new();
+    let known = lost.permitted(limit(service("shop", 1)));
+    lost.claim(&known);
+    let backup = lost.state.clone();
+    let later = lost.permitted(limit(service("pay", 1)));
+    lost.claim(&later);
+    let unproven = lost.journaled(&later, None);
+    lost.replace(backup);
+    let mut w = restored(&lost);
+    register(&mut w);
+    fence(&mut w);
+    assert!(w.entry(&known).fenced, "the sinks of its cluster refuse it");
+    upload(&mut w, vec![unproven]);
+    w.after_ms(6 * 60_000);
+    assert_eq!((w.at(&known), w.at(&later), w.entry(&later).fenced), (S::Indeterminate, S::Indeterminate, false));
+    assert_eq!(w.state.status().restore.unwrap().fences_missing, vec![CLUSTER.into()]);
+    assert_eq!(rules(w.resume()), [L::Restoring], "its journal came after the fences");
+    assert_eq!(w.report(&later, cannot_tell(true)), Reply::Done);
+    assert_eq!(w.resume(), Reply::Done);
+}

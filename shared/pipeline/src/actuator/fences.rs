@@ -5,7 +5,6 @@ use picket_core::coordination::{Answer, Command, CoordinatorStatus};
 use picket_core::outcome::Report;
 use picket_core::ports::{AuditLog, Coordinator, Journal, OuterLock, PortResult, RemediationExecutor};
 use picket_core::proposal::Work;
-use picket_core::scope::FencingToken;
 use picket_core::time::Timestamp;
 
 impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLock> Actuator<C, X, A, J, L> {
@@ -23,7 +22,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             return Ok(());
         }
         self.ports.executor.fence_all(stop.fence_token).await?;
-        let works = self.may_land(stop.fence_token).await?;
+        let works = self.may_land(status).await?;
         for work in &works {
             self.ports.executor.fence(work, stop.fence_token).await?;
         }
@@ -40,12 +39,13 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         Ok(())
     }
 
-    /// What was claimed before that token was issued, and may still land: by the ledger as it is now, and by this journal, which may know of
-    /// claims that a restored ledger does not.
-    async fn may_land(&self, token: FencingToken) -> PortResult<Vec<Work>> {
+    /// What was claimed before the STOP and may still land: by the ledger as it is now, and by this journal, which may know of claims that a
+    /// restored ledger does not. (A restored ledger holds its scopes with tokens of its own life; nothing was claimed in that yet.)
+    async fn may_land(&self, status: &CoordinatorStatus) -> PortResult<Vec<Work>> {
+        let (token, restored) = (status.stop.fence_token, status.restore.is_some());
         let ledger = self.ports.coordinator.entries(0).await?;
         let open = ledger.into_iter().filter(|e| e.waits_for_fence() && self.is_ours(e));
-        let mut works: Vec<Work> = open.filter(|e| e.tokens.values().all(|t| *t < token)).map(|e| e.work).collect();
+        let mut works: Vec<Work> = open.filter(|e| restored || e.tokens.values().all(|t| *t < token)).map(|e| e.work).collect();
         let journals = self.ports.journal.open_entries().await?;
         let unproven = journals.into_iter().filter(|j| j.token < token && !j.report.as_ref().is_some_and(Report::is_fenced));
         works.extend(unproven.map(|j| j.work));

@@ -160,9 +160,9 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         // What could not be told without a fence is told again with one.
         let fenced = if report.is_fenced() { "fenced" } else { "open" };
         let command = Command::Report { entry: entry.clone(), actuator_epoch: epoch, report };
-        match self.ports.coordinator.submit(format!("report-{entry}-{epoch}-{fenced}").into(), command).await? {
-            Answer::Refused { violations } => tracing::debug!(%entry, ?violations, "a report was only audited"),
-            _ => {}
+        let id = format!("report-{entry}-{epoch}-{fenced}");
+        if let Answer::Refused { violations } = self.ports.coordinator.submit(id.into(), command).await? {
+            tracing::debug!(%entry, ?violations, "a report was only audited");
         }
         Ok(())
     }
