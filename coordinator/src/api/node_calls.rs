@@ -46,7 +46,7 @@ pub(super) async fn serve(node: Arc<Node>, principal: &Principal, mut stream: im
 /// The first frame: its number, and what it says.
 async fn greeting(stream: &mut (impl AsyncRead + Unpin), incoming: &mut Incoming) -> Result<(u64, Result<Greeting, String>), String> {
     loop {
-        if let Some(Frame { call, kind, body }) = incoming.next().map_err(|e| e.to_string())? {
+        if let Some(Frame { call, kind, body }) = incoming.frame().map_err(|e| e.to_string())? {
             let greeting = match kind {
                 ask::GREET => codec::whole(&body).map_err(|e| format!("the greeting does not parse: {e}")),
                 other => Err(format!("a connection begins with a greeting, not with {other}")),
