@@ -44,8 +44,8 @@ async fn lone_node(dir: &Path) -> Arc<Node> {
     let data = dir.join("data");
     let log = DiskLog::open(&data).unwrap();
     let machine = <Machine>::open(&data, picket_state_machine::Settings { request_retention_ms: 60_000, ..node::settings() }).unwrap();
-    let addresses: BTreeMap<u64, String> = [(1, "127.0.0.1:1".to_owned())].into();
-    let peers = Peers::new(1, &identity, AddressBook::new(&addresses).unwrap(), &machine.settings_digest()).unwrap();
+    let addresses = AddressBook::new(&BTreeMap::from([(1, "127.0.0.1:1".to_owned())])).unwrap();
+    let peers = Peers::new(1, &identity, addresses, &machine.settings_digest()).unwrap();
     let config = Arc::new(RaftTimers::default().raft_config().unwrap());
     let raft = openraft::Raft::new(1, config, peers.clone(), log, machine.clone()).await.unwrap();
     raft.initialize(BTreeMap::from([(1, openraft::BasicNode::new("127.0.0.1:1"))])).await.unwrap();

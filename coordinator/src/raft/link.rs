@@ -83,7 +83,7 @@ impl Dialer {
         stream.flush().await.map_err(|e| e.to_string())?;
         let mut incoming = Incoming::new();
         loop {
-            if let Some(Frame { kind, body, .. }) = incoming.next().map_err(|e| e.to_string())? {
+            if let Some(Frame { kind, body, .. }) = incoming.frame().map_err(|e| e.to_string())? {
                 incoming.greeted();
                 return if kind == 0 { Ok(incoming) } else { Err(String::from_utf8_lossy(&body).into_owned()) };
             }

@@ -150,7 +150,7 @@ impl Connection {
     fn deliver(&self, incoming: &mut Incoming) -> Result<(), FrameError> {
         let mut outbox = self.outbox();
         outbox.heard = Instant::now();
-        while let Some(frame) = incoming.next()? {
+        while let Some(frame) = incoming.frame()? {
             if let Some(waiting) = outbox.waiting.remove(&frame.call) {
                 // Whoever asked may have given up.
                 let _ = waiting.send(frame);
@@ -204,7 +204,7 @@ mod tests {
         let mut found = Vec::new();
         while found.len() < calls {
             incoming.read(&mut stream).await.unwrap();
-            while let Some(frame) = incoming.next().unwrap() {
+            while let Some(frame) = incoming.frame().unwrap() {
                 found.push(frame);
             }
         }

@@ -106,7 +106,7 @@ impl Incoming {
     ///
     /// # Errors
     /// When what comes is no frame: the rest of the connection cannot be read any more.
-    pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub fn frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let Some(head) = self.bytes.first_chunk::<4>() else { return Ok(None) };
         let len = u32::from_le_bytes(*head) as usize;
         if len > self.max_bytes {
@@ -154,7 +154,7 @@ mod tests {
                 while !part.is_empty() {
                     incoming.read(&mut part).await.unwrap();
                 }
-                while let Some(frame) = incoming.next().unwrap() {
+                while let Some(frame) = incoming.frame().unwrap() {
                     found.push(frame);
                 }
             }
@@ -172,7 +172,7 @@ mod tests {
                 incoming.greeted();
             }
             incoming.read(&mut &(len as u32).to_le_bytes()[..]).await.unwrap();
-            assert!(incoming.next().is_err(), "{len}");
+            assert!(incoming.frame().is_err(), "{len}");
         }
     }
 

@@ -39,7 +39,7 @@ pub async fn run(
     let mut out = Vec::new();
     loop {
         while working.len() < CALLS_MAX {
-            let Some(frame) = incoming.next().map_err(|e| e.to_string())? else { break };
+            let Some(frame) = incoming.frame().map_err(|e| e.to_string())? else { break };
             let call = frame.call;
             let mut work = begin(frame);
             // Without the scheduler's budget, which could put one call behind another.
