@@ -78,7 +78,11 @@ impl Dialer {
     async fn greet(&self, stream: &mut TlsStream<TcpStream>, node: u64) -> Result<Incoming, String> {
         let (kind, body) = (self.greeting)(node);
         let mut out = Vec::new();
-        frame::put(&mut out, 0, kind, |out: &mut Vec<u8>| Ok::<_, String>(out.extend_from_slice(&body))).map_err(|e| e.to_string())?;
+        frame::put(&mut out, 0, kind, |out: &mut Vec<u8>| {
+            out.extend_from_slice(&body);
+            Ok::<_, String>(())
+        })
+        .map_err(|e| e.to_string())?;
         stream.write_all(&out).await.map_err(|e| e.to_string())?;
         stream.flush().await.map_err(|e| e.to_string())?;
         let mut incoming = Incoming::new();

@@ -43,11 +43,14 @@ enum Lane {
     Snapshot,
 }
 
+/// The connections that were needed so far, by node and lane.
+type Links = Arc<Mutex<BTreeMap<(u64, Lane), Arc<Link>>>>;
+
 /// The other nodes.
 #[derive(Clone)]
 pub struct Peers {
     dialer: Arc<Dialer>,
-    links: Arc<Mutex<BTreeMap<(u64, Lane), Arc<Link>>>>,
+    links: Links,
     addresses: AddressBook,
     settings_digest: Arc<str>,
 }

@@ -210,7 +210,11 @@ mod tests {
         }
         let mut out = Vec::new();
         for Frame { call, kind, body } in found.into_iter().rev().filter(|f| f.call % 2 == 0) {
-            frame::put(&mut out, call, kind + 1, |out: &mut Vec<u8>| Ok::<_, String>(out.extend_from_slice(&body))).unwrap();
+            frame::put(&mut out, call, kind + 1, |out: &mut Vec<u8>| {
+                out.extend_from_slice(&body);
+                Ok::<_, String>(())
+            })
+            .unwrap();
         }
         stream.write_all(&out).await.unwrap();
     }

@@ -184,7 +184,13 @@ mod tests {
             Err("no")
         });
         assert!(failed.is_err());
-        assert!(put(&mut out, 1, 1, |out: &mut Vec<u8>| -> Result<(), String> { Ok(out.resize(FRAME_MAX_BYTES + 1_000, 0)) }).is_err());
+        assert!(
+            put(&mut out, 1, 1, |out: &mut Vec<u8>| {
+                out.resize(FRAME_MAX_BYTES + 1_000, 0);
+                Ok::<_, String>(())
+            })
+            .is_err()
+        );
         assert_eq!(out, b"before");
     }
 }

@@ -70,7 +70,11 @@ pub async fn run(
 
 fn put(out: &mut Vec<u8>, call: u64, answered: Answered) -> Result<(), String> {
     let Answered { kind, body } = answered;
-    frame::put(out, call, kind, |out: &mut Vec<u8>| Ok::<_, String>(out.extend_from_slice(&body))).map_err(|e| e.to_string())
+    frame::put(out, call, kind, |out: &mut Vec<u8>| {
+        out.extend_from_slice(&body);
+        Ok::<_, String>(())
+    })
+    .map_err(|e| e.to_string())
 }
 
 /// Polls once.
