@@ -60,15 +60,28 @@ fn substitute(text: &str, variable: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// Adds the nearest known key to an "unknown field" error.
+/// Names an unknown key with its line, and the nearest key that is known in its place.
 fn explain(error: &str, text: &str) -> String {
     let first = error.lines().next().unwrap_or(error).to_owned();
-    let Some(unknown) = error.split("unknown field `").nth(1).and_then(|rest| rest.split('`').next()) else { return first };
-    let line = text.lines().position(|l| l.trim_start().trim_start_matches("- ").starts_with(&format!("{unknown}:"))).map(|n| n + 1);
-    let at = line.map(|n| format!("line {n}: ")).unwrap_or_default();
-    let nearest = known_keys().into_iter().min_by_key(|known| distance(unknown, known));
-    let hint = nearest.map(|known| format!("; the nearest known key is `{known}`")).unwrap_or_default();
+    let Some((unknown, rest)) = error.split("unknown field `").nth(1).and_then(|rest| rest.split_once('`')) else { return first };
+    let here = rest.lines().next().unwrap_or_default().split('`').skip(1).step_by(2).map(ToOwned::to_owned);
+    let at = line_of_unknown(&first, text, unknown).map(|n| format!("line {n}: ")).unwrap_or_default();
+    let everywhere = known_keys();
+    let nearest = |keys: &mut dyn Iterator<Item = String>| keys.min_by_key(|known| distance(unknown, known));
+    let hint = match nearest(&mut here.filter(|known| distance(unknown, known) <= unknown.len() / 3)) {
+        Some(known) => format!("; the nearest known key is `{known}`"),
+        None if everywhere.iter().any(|known| known == unknown) => "; that key belongs elsewhere (`picket config schema`)".to_owned(),
+        None => nearest(&mut everywhere.into_iter()).map(|known| format!("; the nearest known key is `{known}`")).unwrap_or_default(),
+    };
     format!("{at}unknown key `{unknown}`{hint}")
+}
+
+/// The parser's position is that of the key, or of the mapping that holds it.
+fn line_of_unknown(error: &str, text: &str, unknown: &str) -> Option<usize> {
+    let digits = error.split("line ").nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?;
+    let from = digits.parse::<usize>().ok()?.max(1);
+    let is_it = |line: &str| line.trim_start().trim_start_matches("- ").trim_start_matches('"').starts_with(unknown);
+    text.lines().enumerate().skip(from - 1).find(|(_, line)| is_it(line)).map(|(index, _)| index + 1).or(Some(from))
 }
 
 /// Every key of the tree, read off its schema.
@@ -131,6 +144,13 @@ mod tests {
     fn an_unknown_key_is_named_with_its_line_and_neighbour() {
         let error = parse_text("safety:\n  policies:\n    cooldown_window_minuts: 5\n").unwrap_err().to_string();
         assert_eq!(error, "line 3: unknown key `cooldown_window_minuts`; the nearest known key is `cooldown_window_minutes`");
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_named_on_its_own_line() {
+        let text = "orchestration:\n  distributed_locks:\n    ttl_seconds: 60\ndiagnostics:\n  ttl_seconds: 5\n";
+        let error = parse_text(text).unwrap_err().to_string();
+        assert_eq!(error, "line 5: unknown key `ttl_seconds`; that key belongs elsewhere (`picket config schema`)");
     }
 
     #[test]

@@ -3,9 +3,11 @@
 pub mod bench;
 pub mod commands;
 pub mod config_file;
+pub mod counted;
 pub mod demo;
 pub mod eval;
 pub mod history;
+pub mod judge;
 pub mod metrics_endpoint;
 pub mod outer_lock;
 pub mod roles;

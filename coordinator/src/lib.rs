@@ -1,6 +1,6 @@
 //! A node of the coordinator: the state machine of `picket-state-machine`, replicated by Raft, reached by mutual TLS.
 //!
-//! `disk/` is the disk, `log/` the log on it, `raft/` binds openraft to it, `membership/` changes who takes part, `backup/` keeps the state elsewhere, `api/` is
+//! `disk/` is the disk, `log/` the log on it, `raft/` binds openraft to it, over connections of `picket-coordinator-transport`, `membership/` changes who takes part, `backup/` keeps the state elsewhere, `api/` is
 //! what others call, `pki` makes their certificates.
 
 pub mod api;

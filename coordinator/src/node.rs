@@ -124,7 +124,7 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let opened = tokio::task::spawn_blocking(move || Ok::<_, LogError>((DiskLog::open(&dir)?, <Machine>::open(&dir, settings)?))).await;
     let (log, machine) = opened.map_err(|e| NodeError::Raft(e.to_string()))??;
     let addresses = AddressBook::new(&config.peers).map_err(&bad)?;
-    let peers = Peers::new(&identity, addresses.clone(), &machine.settings_digest())?;
+    let peers = Peers::new(config.id, &identity, addresses.clone(), &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
     let raft_config = config.timers.raft_config().map_err(|e| bad(e.to_string()))?;
@@ -134,7 +134,7 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let node = Arc::new(Node::new(config.id, raft.clone(), machine, peers, signing_key, pki::cluster_id(&ca)?, config.clock.clone()));
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), api::router(node.clone()), stop.clone()));
+    tasks.spawn(api::listen::run(listener, Arc::new(identity.server()?), node.clone(), stop.clone()));
     let ticks = ticks::propose_ticks(node.clone(), config.timers.tick_ms, boot_id(config.id)?);
     let until = stop.clone();
     tasks.spawn(async move { _ = until.run_until_cancelled_owned(ticks).await });
@@ -212,6 +212,7 @@ impl NodeHandle {
         if let Err(error) = self.node.raft.shutdown().await {
             tracing::warn!(%error, "Raft did not end cleanly");
         }
+        self.node.peers.close();
         let log = self.log;
         if let Err(error) = tokio::task::spawn_blocking(move || log.close()).await {
             tracing::warn!(%error, "the log did not close cleanly");

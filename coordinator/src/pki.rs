@@ -176,12 +176,6 @@ pub fn node_host(id: u64) -> String {
     format!("node-{id}.picket")
 }
 
-/// The node that `node_host` made this name for.
-#[must_use]
-pub fn node_of_host(name: &str) -> Option<u64> {
-    name.strip_prefix("node-")?.strip_suffix(".picket")?.parse().ok()
-}
-
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PkiError> {
     OpenOptions::new()
         .write(true)

@@ -8,9 +8,10 @@ use openraft::{Config, ConfigError, SnapshotPolicy};
 pub struct RaftTimers {
     /// The leader says that it is there.
     pub heartbeat_ms: u64,
-    /// A follower becomes restless after at least this.
+    /// A follower that has not heard the leader for `election_max_ms` (its lease: until then it votes for nobody else) waits at least
+    /// this longer before it asks the others.
     pub election_min_ms: u64,
-    /// And at most this.
+    /// And at most this; also the lease.
     pub election_max_ms: u64,
     /// The leader proposes that time has passed.
     pub tick_ms: u64,
@@ -25,13 +26,13 @@ pub struct RaftTimers {
 impl Default for RaftTimers {
     fn default() -> Self {
         Self {
-            heartbeat_ms: 100,
-            election_min_ms: 500,
-            election_max_ms: 1_000,
+            heartbeat_ms: 50,
+            election_min_ms: 110,
+            election_max_ms: 220,
             tick_ms: 250,
             snapshot_timeout_ms: 10_000,
-            snapshot_every: 5_000,
-            entries_kept: 1_000,
+            snapshot_every: 50_000,
+            entries_kept: 10_000,
         }
     }
 }
@@ -50,8 +51,10 @@ impl RaftTimers {
             install_snapshot_timeout: self.snapshot_timeout_ms,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every),
             max_in_snapshot_log_to_keep: self.entries_kept,
-            max_payload_entries: 64,
-            api_channel_size: Some(1024),
+            // A batch is bounded by its bytes (`DiskLog`).
+            max_payload_entries: 4096,
+            // No smaller than the calls that a node takes at once: entries from the leader never wait behind them.
+            api_channel_size: Some(4096),
             // A node that comes back from a partition must not unseat a healthy leader.
             enable_pre_vote: Some(true),
             // A leader that restarts may have lost entries that its followers committed, and does not know what was committed: as leader

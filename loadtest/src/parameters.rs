@@ -33,6 +33,8 @@ pub struct SimParameters {
     pub person_after_failed_remedy_s: (f64, f64),
     /// How long after a page a person repairs the fault.
     pub person_after_page_s: (f64, f64),
+    /// A person lifts a quarantine some time after its reason is gone (`person_after_failed_remedy_s`).
+    pub lift_quarantine: bool,
     /// Share of wrong remedies that hide the symptoms for a while.
     pub wrong_seems_right_share: f64,
     /// For how long they hide them.
@@ -63,6 +65,7 @@ impl Default for SimParameters {
             remedy_slow_s: (30.0, 40.0),
             person_after_failed_remedy_s: (50.0, 60.0),
             person_after_page_s: (15.0, 25.0),
+            lift_quarantine: false,
             wrong_seems_right_share: 0.3,
             wrong_seems_right_s: (15.0, 25.0),
             sli_error_ratio: 0.02,

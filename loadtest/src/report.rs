@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// An incident that is opened this long after a fault's end still belongs to it: windows of telemetry lag.
-const GRACE_MS: i64 = 60_000;
+pub const GRACE_MS: i64 = 60_000;
 /// Bins of the calibration error.
 const BINS: usize = 10;
 

@@ -1,5 +1,9 @@
 //! Which faults a run has, when and where: drawn from a seed, under the promises that each scenario makes.
 
+mod earn;
+
+pub use earn::{EARN_DAY_S, EARN_RUN_S};
+
 use crate::faults::{FaultClass, FaultKind, FaultPlan, RemedyLuck};
 use crate::parameters::SimParameters;
 use picket_core::ids::ClusterName;
@@ -30,9 +34,6 @@ pub enum Scenario {
     Conflict,
 }
 
-/// Length of a day of `earn`.
-pub const EARN_DAY_S: f64 = 60.0;
-
 impl Scenario {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Demo, Self::Quiet, Self::Earn, Self::OneOom, Self::Conflict];
@@ -52,7 +53,17 @@ impl Scenario {
     /// The model's parameters for it.
     #[must_use]
     pub fn parameters(self) -> SimParameters {
-        SimParameters::default()
+        let lift_quarantine = self == Self::Earn;
+        SimParameters { lift_quarantine, ..SimParameters::default() }
+    }
+
+    /// Length of a run on virtual time when none is asked for, in seconds.
+    #[must_use]
+    pub const fn run_s(self) -> u64 {
+        match self {
+            Self::Earn => EARN_RUN_S,
+            _ => 540,
+        }
     }
 }
 
@@ -255,32 +266,6 @@ impl Maker {
                 used.push((service.clone(), onset_s));
                 self.plan(kind, cluster, &service, onset_s.round());
             }
-        }
-    }
-
-    /// One incident every twelve seconds; whoever is on call repairs each soon, because in Observe nobody else does.
-    fn earn(&mut self, clusters: &[ClusterName], duration_s: f64, warmup_s: f64) {
-        let mut onset_s = warmup_s;
-        let mut turn = 0;
-        let mut taken: BTreeMap<ClusterName, Vec<(String, f64)>> = BTreeMap::new();
-        while onset_s < duration_s - TAIL_S {
-            let dice: f64 = self.rng.random_range(0.0..1.0);
-            let kind = match dice {
-                d if d < 0.68 => ROUTINE[self.rng.random_range(0..ROUTINE.len())],
-                d if d < 0.9 => UNCATALOGUED[self.rng.random_range(0..UNCATALOGUED.len())],
-                _ => TRAPS[self.rng.random_range(0..TRAPS.len())],
-            };
-            let cluster = &clusters[turn % clusters.len()];
-            let used = taken.entry(cluster.clone()).or_default();
-            used.retain(|(_, at)| onset_s - at < 150.0);
-            let service = choose(&mut self.rng, kind, onset_s, used);
-            used.push((service.clone(), onset_s));
-            self.plan(kind, cluster, &service, onset_s.round());
-            if let Some(plan) = self.plans.last_mut().filter(|plan| !plan.kind.ends_by_itself()) {
-                plan.natural_s = self.rng.random_range(50.0..80.0);
-            }
-            turn += 1;
-            onset_s += 12.0;
         }
     }
 }

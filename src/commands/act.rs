@@ -21,6 +21,9 @@ pub enum ActCommand {
     Approve {
         /// The ledger entry.
         id: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Says no.
     Deny {
@@ -29,11 +32,17 @@ pub enum ActCommand {
         /// On record.
         #[arg(long)]
         why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Takes an act back.
     Undo {
         /// The ledger entry.
         id: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Decides what cannot be known.
     Resolve {
@@ -42,15 +51,25 @@ pub enum ActCommand {
         /// What it counts as.
         #[arg(long = "as", value_parser = ["settled", "failed", "undo"])]
         how: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Stops everything, at once.
     Stop {
         /// Undos may go on.
         #[arg(long)]
         keep_undos: bool,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// Releases the STOP that is set now; agents stay in Observe.
-    Resume,
+    Resume {
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Runs it.
@@ -58,41 +77,46 @@ pub enum ActCommand {
 /// # Errors
 /// When the coordinator is away or refuses.
 pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
-    let (command, said) = match command {
-        ActCommand::Approve { id } => {
+    let (command, said, json) = match command {
+        ActCommand::Approve { id, json } => {
             let client = as_person(wiring)?;
             let entries = client.entries(SETTLED_MAX).await?;
             let entry = entries.into_iter().find(|e| e.id.as_str() == id).with_context(|| format!("no ledger entry `{id}`"))?;
             let stop_epoch = client.status().await?.stop.epoch;
-            println!("{}\n{}\ndigest {}", entry.proposal.sentence, entry.work.action().sentence(), entry.digest);
-            (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved")
+            if !json {
+                println!("{}\n{}\ndigest {}", entry.proposal.sentence, entry.work.action().sentence(), entry.digest);
+            }
+            (Command::Approve { entry: entry.id, digest: entry.digest, stop_epoch }, "approved", json)
         }
-        ActCommand::Deny { id, why } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied"),
-        ActCommand::Undo { id } => {
+        ActCommand::Deny { id, why, json } => (Command::Deny { entry: id.as_str().into(), why: why.clone() }, "denied", json),
+        ActCommand::Undo { id, json } => {
             let stop_epoch = as_person(wiring)?.status().await?.stop.epoch;
-            (Command::Undo { entry: id.as_str().into(), stop_epoch }, "being taken back")
+            (Command::Undo { entry: id.as_str().into(), stop_epoch }, "being taken back", json)
         }
-        ActCommand::Resolve { id, how } => {
+        ActCommand::Resolve { id, how, json } => {
             let resolution = match how.as_str() {
                 "settled" => Resolution::Settled,
                 "failed" => Resolution::Failed,
                 _ => Resolution::Undo { stop_epoch: as_person(wiring)?.status().await?.stop.epoch },
             };
-            (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved")
+            (Command::Resolve { entry: id.as_str().into(), resolution }, "resolved", json)
         }
-        ActCommand::Stop { keep_undos } => {
-            super::submit(wiring, Command::Stop { keep_undos: *keep_undos }).await?;
-            return tell_stopping(wiring, *keep_undos).await;
+        ActCommand::Stop { keep_undos, json } => {
+            let answer = super::submit(wiring, Command::Stop { keep_undos: *keep_undos }).await?;
+            return if *json { super::print_json(&answer) } else { tell_stopping(wiring, *keep_undos).await };
         }
-        ActCommand::Resume => {
+        ActCommand::Resume { json } => {
             let stop = as_person(wiring)?.status().await?.stop;
-            if stop.set {
+            if stop.set && !json {
                 println!("STOP {} was pressed by {}", stop.epoch, stop.by);
             }
-            (Command::Resume { stop_epoch: stop.epoch }, "STOP is released; agents are in Observe")
+            (Command::Resume { stop_epoch: stop.epoch }, "STOP is released; agents are in Observe", json)
         }
     };
-    super::submit(wiring, command).await?;
+    let answer = super::submit(wiring, command).await?;
+    if *json {
+        return super::print_json(&answer);
+    }
     println!("{said}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::table;
 use crate::wiring::Wiring;
 use anyhow::Context as _;
+use picket_core::cause::Cause;
 use picket_core::coordination::Command;
 use picket_core::diagnosis::Verdict;
 use picket_core::incident::IncidentStatus;
@@ -39,9 +40,17 @@ pub enum IncidentCommand {
         #[arg(long)]
         incorrect: bool,
         /// The true cause, when it was not.
+        #[arg(long, value_parser = cause_of)]
+        cause: Option<Cause>,
+        /// Machine output.
         #[arg(long)]
-        cause: Option<String>,
+        json: bool,
     },
+}
+
+fn cause_of(text: &str) -> Result<Cause, String> {
+    let known = || Cause::ALL.map(Cause::as_str).join(", ");
+    Cause::ALL.into_iter().find(|c| c.as_str() == text).ok_or_else(|| format!("`{text}` is not in the catalogue; there are: {}", known()))
 }
 
 async fn records(wiring: &Wiring) -> anyhow::Result<Vec<IncidentRecord>> {
@@ -92,19 +101,22 @@ pub async fn run(wiring: &Wiring, command: &IncidentCommand) -> anyhow::Result<(
             show(&record(wiring, id).await?);
             Ok(())
         }
-        IncidentCommand::Adjudicate { id, correct, cause, .. } => {
+        IncidentCommand::Adjudicate { id, correct, cause, json, .. } => {
             let record = record(wiring, id).await?;
-            let named = finding(&record);
+            let cause = cause.map_or_else(|| finding(&record), |cause| cause.to_string());
             let adjudication = Adjudication {
                 incident: record.incident.id.clone(),
                 agent: record.incident.agent,
-                episode: format!("{}|{}", record.incident.service, cause.as_deref().unwrap_or(&named)),
+                episode: format!("{}|{}", record.incident.service, cause),
                 correct: *correct,
                 diagnosed: matches!(record.diagnosis.as_ref().map(|d| &d.verdict), Some(Verdict::Cause { .. })),
                 by: String::new(),
                 at: Timestamp::default(),
             };
-            super::submit(wiring, Command::Adjudicate { adjudication }).await?;
+            let answer = super::submit(wiring, Command::Adjudicate { adjudication }).await?;
+            if *json {
+                return super::print_json(&answer);
+            }
             println!("{id} is on record as {}", if *correct { "correct" } else { "incorrect" });
             Ok(())
         }

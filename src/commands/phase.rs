@@ -19,12 +19,17 @@ pub enum PhaseCommand {
     /// One step up, when it was earned.
     Promote {
         /// sre, finops or secops.
-        agent: String,
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
     /// What the agent has earned counts no longer, because its model, catalogue or calibration changed; it starts again in Observe.
     Restart {
         /// sre, finops or secops.
-        agent: String,
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
         /// On record: what changed.
         #[arg(long)]
         why: String,
@@ -35,10 +40,14 @@ pub enum PhaseCommand {
     /// To Observe.
     Demote {
         /// sre, finops or secops.
-        agent: String,
+        #[arg(value_parser = agent_of)]
+        agent: AgentKind,
         /// On record.
         #[arg(long)]
         why: String,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -78,30 +87,34 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
             table::print(["AGENT", "PHASE", "EPISODES", "ACCURACY (95 %)", "VIOLATIONS", "MISSING FOR THE NEXT"], &rows, "no agents");
             Ok(())
         }
-        PhaseCommand::Promote { agent } => {
-            let agent = agent_of(agent)?;
-            let phase = match status.phases.get(&agent).map(|v| v.state.phase) {
+        PhaseCommand::Promote { agent, json } => {
+            let phase = match status.phases.get(agent).map(|v| v.state.phase) {
                 Some(Phase::Observe) | None => Phase::Assist,
                 Some(_) => Phase::Autonomous,
             };
-            super::submit(wiring, Command::SetPhase { agent, phase, stop_epoch, why: "promoted on the command line".into() }).await?;
-            println!("{agent} is in {phase}");
-            Ok(())
+            let command = Command::SetPhase { agent: *agent, phase, stop_epoch, why: "promoted on the command line".into() };
+            say(wiring, command, format!("{agent} is in {phase}"), *json).await
         }
         PhaseCommand::Restart { agent, why, json } => {
-            let agent = agent_of(agent)?;
-            super::submit(wiring, Command::RestartEvidence { agent, why: why.clone() }).await?;
+            super::submit(wiring, Command::RestartEvidence { agent: *agent, why: why.clone() }).await?;
             if *json {
                 return super::print_json(&serde_json::json!({ "restarted": agent }));
             }
             println!("{agent}'s evidence starts again");
             Ok(())
         }
-        PhaseCommand::Demote { agent, why } => {
-            let agent = agent_of(agent)?;
-            super::submit(wiring, Command::SetPhase { agent, phase: Phase::Observe, stop_epoch, why: why.clone() }).await?;
-            println!("{agent} is in observe");
-            Ok(())
+        PhaseCommand::Demote { agent, why, json } => {
+            let command = Command::SetPhase { agent: *agent, phase: Phase::Observe, stop_epoch, why: why.clone() };
+            say(wiring, command, format!("{agent} is in observe"), *json).await
         }
     }
+}
+
+async fn say(wiring: &Wiring, command: Command, said: String, json: bool) -> anyhow::Result<()> {
+    let answer = super::submit(wiring, command).await?;
+    if json {
+        return super::print_json(&answer);
+    }
+    println!("{said}");
+    Ok(())
 }

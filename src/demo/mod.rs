@@ -1,11 +1,11 @@
 //! `picket demo`: the whole mesh in one process tree, on simulated clusters.
 
 mod collect;
-mod judge;
 mod layout;
 mod oncall;
 mod supervisor;
 mod terminal;
+mod witness;
 
 pub use collect::DemoReport;
 pub use layout::{Layout, current};
@@ -13,12 +13,14 @@ pub use layout::{Layout, current};
 use crate::wiring::{CLOCK_VARIABLE, Wiring};
 use anyhow::{Context as _, bail};
 use picket_adapters::clock::RunClock;
+use picket_core::config::Timing;
 use picket_core::coordination::Command;
 use picket_core::ids::{AgentKind, Principal};
 use picket_core::phase::Phase;
 use picket_core::ports::Coordinator as _;
 use picket_core::time::Timestamp;
 use picket_loadtest::scenario::{EARN_DAY_S, Scenario};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use supervisor::Supervisor;
@@ -33,8 +35,8 @@ pub struct DemoOptions {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// What happens: demo, quiet, one-oom, conflict, earn.
-    #[arg(long, default_value = "demo")]
-    pub scenario: String,
+    #[arg(long, default_value = "demo", value_name = "NAME")]
+    pub scenario: Scenario,
     /// Seed of the clusters and their faults; drawn and printed when not given.
     #[arg(long)]
     pub seed: Option<u64>,
@@ -42,14 +44,14 @@ pub struct DemoOptions {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
     pub clusters: u8,
     /// How many times as fast as real time the run's clock goes.
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, value_parser = speed)]
     pub speed: f64,
     /// The phase that agents are granted under the demonstration CA.
     #[arg(long, default_value = "autonomous", value_parser = ["observe", "assist", "autonomous"])]
     pub phase: String,
     /// Address of the dashboard.
     #[arg(long, default_value = "127.0.0.1:8080")]
-    pub listen: String,
+    pub listen: SocketAddr,
     /// Folder of the run; a new one in the user's cache when not given.
     #[arg(long)]
     pub dir: Option<PathBuf>,
@@ -65,6 +67,12 @@ const UP_WITHIN: Duration = Duration::from_secs(60);
 /// Event time of every demo's start: a fixed Monday, so that a seed replays. 2026-01-05T08:00:00Z.
 const EVENT_START: Timestamp = Timestamp(1_767_600_000_000);
 
+/// A speed that leaves every time of the demo's configuration, which is the default one, long enough.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    Timing::default().check_speed(speed).map(|()| speed)
+}
+
 impl DemoOptions {
     fn phase(&self) -> Phase {
         match self.phase.as_str() {
@@ -77,7 +85,7 @@ impl DemoOptions {
 
     /// Starts in Observe, and earns its way up on compressed days.
     fn earns(&self) -> bool {
-        self.scenario == Scenario::Earn.as_str()
+        self.scenario == Scenario::Earn
     }
 
     fn length_s(&self) -> u64 {
@@ -94,13 +102,17 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     let names: Vec<String> =
         ["east", "west", "north", "south"].iter().take(usize::from(options.clusters)).map(ToString::to_string).collect();
     let screen = terminal::Terminal::new(quiet, options.length_s());
-    screen.say(&format!("seed {seed} · scenario {} · {} clusters · clock at {}x", options.scenario, names.len(), options.speed));
+    screen.say(&format!("seed {seed} · scenario {} · {} clusters · clock at {}x", options.scenario.as_str(), names.len(), options.speed));
 
     screen.step("embedding the runbooks (once; half a minute)");
     tokio::task::spawn_blocking(crate::roles::agent::retriever).await??;
-    let layout = Layout::prepare(options.dir.clone(), &names, &options.listen)?;
+    // Said at once: the page would only start again and again.
+    drop(
+        std::net::TcpListener::bind(options.listen)
+            .with_context(|| format!("{}: no page there; choose another --listen", options.listen))?,
+    );
+    let layout = Layout::prepare(options.dir.clone(), &names, &options.listen.to_string())?;
     let wiring = Wiring { config: crate::config_file::load(&layout.config_file)?, clock: RunClock::new(EVENT_START, options.speed) };
-    wiring.config.timing.check_speed(options.speed).map_err(|why| anyhow::anyhow!(why))?;
     let mut supervisor = Supervisor::new(&layout, (CLOCK_VARIABLE, wiring.clock.to_env_string()))?;
     supervisor.start_bus(&wiring.config.mesh.nats_url)?;
     for id in wiring.config.mesh.coordinators.keys() {
@@ -126,7 +138,7 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
             "--seed",
             &seed,
             "--scenario",
-            &options.scenario,
+            options.scenario.as_str(),
             "--duration-s",
             &length_event_s,
             "--clusters",
@@ -146,10 +158,11 @@ pub async fn run(options: &DemoOptions, quiet: bool) -> anyhow::Result<DemoRepor
     screen.ready(&format!("http://{}", options.listen), &layout);
 
     let oncall = oncall::OnCall::start(&wiring, &layout, operator.clone()).await?;
-    let mut judge = judge::Judge::new(operator.clone(), &layout, options.earns());
-    let finished = watch(options, &wiring, &mut supervisor, &screen, &mut judge).await;
+    let day_ms = options.earns().then_some((EARN_DAY_S * 1000.0) as i64);
+    let mut witness = witness::Witness::new(operator.clone(), &layout, day_ms);
+    let finished = watch(options, &wiring, &mut supervisor, &screen, &mut witness).await;
     oncall.stop();
-    let report = collect::report(&wiring, &layout, &operator, &options.scenario, seed, judge.into_history()).await;
+    let report = collect::report(&wiring, &layout, &operator, options.scenario, seed, witness).await;
     supervisor.stop().await;
     finished?;
     let report = report?;
@@ -196,7 +209,7 @@ async fn watch(
     wiring: &Wiring,
     supervisor: &mut Supervisor,
     screen: &terminal::Terminal,
-    judge: &mut judge::Judge,
+    witness: &mut witness::Witness,
 ) -> anyhow::Result<()> {
     let bus = wiring.bus().await?;
     let reader = wiring.coordinator(&Principal::Dashboard)?;
@@ -215,7 +228,7 @@ async fn watch(
                 if let Err(error) = view.refresh(&bus, &reader, screen).await {
                     tracing::debug!(%error, "the view is behind");
                 }
-                if let Err(error) = judge.look(&bus, wiring.clock.now()).await {
+                if let Err(error) = witness.look(&bus, wiring.clock.now()).await {
                     tracing::debug!(%error, "the judge is behind");
                 }
                 screen.beat();

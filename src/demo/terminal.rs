@@ -67,6 +67,7 @@ impl Terminal {
         self.bar.finish_and_clear();
         if !self.quiet {
             println!("\nseed {}, scenario {}\n{}", report.seed, report.scenario, ScoreTable(&report.score));
+            report.earned.iter().for_each(|one| print!("{one}"));
         }
     }
 }

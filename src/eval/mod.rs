@@ -1,6 +1,10 @@
 //! `picket eval`: measures the pipeline.
 
 mod scenarios;
+mod world;
+
+#[cfg(test)]
+mod earn_tests;
 
 /// Measures.
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -1,5 +1,6 @@
 //! `picket actuator`: one cluster's hands. The only role that holds write credentials.
 
+use crate::counted::Counted;
 use crate::outer_lock;
 use crate::wiring::{Wiring, executor};
 use picket_adapters::journal::FileJournal;
@@ -40,7 +41,7 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         journal_entries_max: JOURNAL_ENTRIES_MAX,
     };
     let ports = ActuatorPorts {
-        coordinator: wiring.coordinator(&Principal::Actuator(cluster.into()))?,
+        coordinator: Counted(wiring.coordinator(&Principal::Actuator(cluster.into()))?),
         executor: executor(known)?,
         audit: SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?,
         journal: FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?,

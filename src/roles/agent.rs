@@ -1,6 +1,7 @@
 //! `picket agent --kind sre|finops|secops`: reasons, and may touch nothing.
 
 use super::pager::Pager;
+use crate::counted::Counted;
 use crate::wiring::Wiring;
 use picket_adapters::candle::{CachedEmbedder, MiniLm, model};
 use picket_core::ids::{AgentKind, Principal};
@@ -77,10 +78,10 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
     let nonce = rand::random::<u16>();
     let ports = AgentPorts {
         bus: wiring.bus().await?,
-        coordinator: wiring.coordinator(&Principal::Agent(kind))?,
-        engine: EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring)),
+        coordinator: Counted(wiring.coordinator(&Principal::Agent(kind))?),
+        engine: Counted(EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring))),
         policy: EarlyPolicy { rules: wiring.config.limit_rules() },
-        notifier: Pager::new(&wiring.config.mesh.page_url),
+        notifier: Counted(Pager::new(&wiring.config.mesh.page_url)),
     };
     // A new name per life: the stream is read from its oldest message, and the baselines come back.
     let mut agent = Agent::new(profile(kind), settings(wiring, &format!("{nonce:04x}"), replay), ports, u64::from(nonce));

@@ -34,6 +34,12 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
 /// A day that is not compressed.
 const DAY_S: f64 = 86_400.0;
 
+/// The gate counts a day as `day_s` seconds.
+pub fn compress_days(settings: &mut Settings, day_s: f64) {
+    settings.gate.days_min *= day_s / DAY_S;
+    settings.episode_ms = (day_s * 1000.0) as i64;
+}
+
 /// Runs node `id` until it is asked to end. The first of the configured nodes founds the group, unless it is to `join` one.
 ///
 /// # Errors
@@ -47,8 +53,7 @@ pub async fn run(wiring: &Wiring, id: u64, join: bool, compressed_day_s: Option<
     let mut settings = settings(&wiring.config, demonstration);
     if let Some(day_s) = compressed_day_s {
         anyhow::ensure!(demonstration && day_s >= 1.0, "--compressed-day-s is for the demonstration CA alone, and at least 1");
-        settings.gate.days_min *= day_s / DAY_S;
-        settings.episode_ms = (day_s * 1000.0) as i64;
+        compress_days(&mut settings, day_s);
     }
     let bootstrap = !join && peers.keys().next() == Some(&id);
     let node = serve(NodeConfig {

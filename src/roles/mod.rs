@@ -48,7 +48,11 @@ pub async fn drive(every_ms: u64, mut step: impl AsyncFnMut() -> Result<(), Port
     loop {
         let pause = tokio::select! {
             () = &mut end => return,
-            done = step() => pace.after(done),
+            done = step() => {
+                let result = if done.is_ok() { "ok" } else { "failed" };
+                metrics::counter!("picket_steps_total", "result" => result).increment(1);
+                pace.after(done)
+            }
         };
         tokio::select! {
             () = &mut end => return,

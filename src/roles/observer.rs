@@ -1,5 +1,6 @@
 //! `picket observer`: one cluster's graph, facts and grades.
 
+use crate::counted::Counted;
 use crate::wiring::{Wiring, reader};
 use picket_core::ids::Principal;
 use picket_pipeline::observer::{Observer, ObserverSettings};
@@ -24,7 +25,7 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         monitor_window_ms: config.safety.remediation.post_action_monitor_window.ms(),
         detection: wiring.detection(),
     };
-    let coordinator = wiring.coordinator(&Principal::Observer(cluster.into()))?;
+    let coordinator = Counted(wiring.coordinator(&Principal::Observer(cluster.into()))?);
     let mut observer = Observer::new(settings, wiring.bus().await?, coordinator, reader(wiring.cluster(cluster)?)?);
     tracing::info!(cluster, "observer is up");
     super::drive(STEP_MS, async || observer.step(wiring.clock.now()).await).await;

@@ -26,7 +26,7 @@ pub struct SimulatorOptions {
     pub seed: u64,
     /// What happens.
     #[arg(long)]
-    pub scenario: String,
+    pub scenario: Scenario,
     /// Its own door: ground truth and pages. Never given to picket.
     #[arg(long)]
     pub control: String,
@@ -42,7 +42,7 @@ pub struct SimulatorOptions {
 pub async fn run(wiring: &Wiring, options: &SimulatorOptions, config_file: &Path) -> anyhow::Result<()> {
     let cluster = wiring.cluster(&options.cluster)?;
     let dir = config_file.parent().context("the configuration file lies in no folder")?;
-    let scenario: Scenario = options.scenario.parse().map_err(|why: String| anyhow::anyhow!(why))?;
+    let scenario = options.scenario;
     let names: Vec<ClusterName> = options.clusters.iter().map(|c| c.as_str().into()).collect();
     let config = SimConfig {
         cluster: options.cluster.clone(),

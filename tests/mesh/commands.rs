@@ -1,6 +1,8 @@
 //! The commands as a user types them.
 
 use crate::run::picket;
+use picket_core::config::Config;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -75,4 +77,50 @@ fn the_knowledge_base_is_searched() {
     let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
     let causes: Vec<_> = found.as_array().unwrap().iter().filter_map(|p| p["cause"].as_str()).collect();
     assert!(causes.iter().any(|c| c.starts_with("memory")), "{found:#}");
+}
+
+/// No container engine is needed for this much: that the file and the binary mean the same.
+#[test]
+fn the_compose_file_runs_roles_that_picket_knows_on_a_configuration_that_loads() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
+    let out = picket().args(["config", "validate"]).arg(deploy.join("picket.yaml")).output().unwrap();
+    assert!(out.status.success(), "{}", error(&out));
+    let config: Config = serde_saphyr::from_str(&std::fs::read_to_string(deploy.join("picket.yaml")).unwrap()).unwrap();
+    let compose: serde_json::Value = serde_saphyr::from_str(&std::fs::read_to_string(deploy.join("compose.yaml")).unwrap()).unwrap();
+    let mut roles = BTreeMap::new();
+    for (name, service) in compose["services"].as_object().unwrap().iter().filter(|(name, _)| *name != "nats") {
+        let args: Vec<_> = service["command"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+        // Taken by the parser, it goes on to the configuration, which is not there.
+        let out = picket().env("PICKET_CONFIG", "/nonexistent.yaml").args(&args).output().unwrap();
+        assert!(out.status.code() == Some(1) && error(&out).contains("/nonexistent.yaml"), "{name}: {}", error(&out));
+        match args[..] {
+            ["coordinator", "--id", id] => {
+                let address = &config.mesh.coordinators[&id.parse::<u64>().unwrap()];
+                assert_eq!(address.split(':').next(), Some(name.as_str()), "node {id} is reached by its container's name");
+            }
+            [_, "--cluster", cluster] => assert!(config.mesh.clusters.iter().any(|c| c.name == cluster), "{name}"),
+            _ => {}
+        }
+        *roles.entry(args[0].to_owned()).or_insert(0) += 1;
+    }
+    let expected = [("actuator", 1), ("agent", 3), ("coordinator", 3), ("dashboard", 1), ("gateway", 1), ("observer", 1)];
+    assert_eq!(roles, expected.map(|(role, count)| (role.to_owned(), count)).into());
+    // The certificates that the file's first lines have made are those that its roles ask for.
+    let pki = tempfile::tempdir().unwrap();
+    let dir = pki.path().join("pki");
+    let hosts: Vec<_> = config.mesh.coordinators.values().map(|a| a.split(':').next().unwrap()).collect();
+    let out = picket().args(["pki", "init"]).arg(&dir).args(["--clusters", "main", "--hosts", &hosts.join(",")]).output().unwrap();
+    assert!(out.status.success(), "{}", error(&out));
+    for name in ["ca", "node-1", "node-3", "agent-finops", "observer-main", "actuator-main", "dashboard", "human-operator"] {
+        assert!(dir.join(format!("{name}.pem")).exists(), "{name}.pem");
+    }
+}
+
+#[test]
+fn a_scenario_that_does_not_exist_is_bad_usage_and_the_message_names_those_that_do() {
+    for command in [&["demo"][..], &["eval", "scenarios"]] {
+        let out = picket().args(command).args(["--scenario", "chaos"]).output().unwrap();
+        assert_eq!(out.status.code(), Some(2));
+        assert!(error(&out).contains("chaos") && error(&out).contains("earn"), "{}", error(&out));
+    }
 }

@@ -28,6 +28,8 @@ pub const ETCD: Package = Package { program: "etcd", debian: "etcd-server", why:
 pub const REDIS: Package = Package { program: "redis-server", debian: "redis-server", why: "the test of the outer lock on Redis" };
 /// Fetches over HTTPS.
 pub const CURL: Package = Package { program: "curl", debian: "curl", why: "fetching the embedding model" };
+/// Networks of their own for real processes.
+pub const IPROUTE: Package = Package { program: "ip", debian: "iproute2", why: "partitions in the coordinator's chaos test" };
 
 /// Where programs lie that are not on everybody's PATH.
 const MORE_FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/usr/sbin"];

@@ -52,6 +52,7 @@ pub fn run() -> anyhow::Result<()> {
         packages::NPM,
         packages::CURL,
         packages::PYTHON,
+        packages::IPROUTE,
     ])?;
     let model = model::ensure()?;
     dashboard::build()?;

@@ -45,7 +45,8 @@ fn main() -> io::Result<ExitCode> {
             Ok(if verdict.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Node(options) => {
-            tracing_subscriber::fmt().with_writer(io::stderr).init();
+            let filter = tracing_subscriber::EnvFilter::new("warn,picket_coordinator=info");
+            tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false).with_writer(io::stderr).init();
             tokio::runtime::Runtime::new()?.block_on(node::run(options))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -36,10 +36,13 @@ fn peer(text: &str) -> Result<(u64, String), String> {
 /// Answers are kept for as long as a run may take: everything acknowledged is asked for once more at its end.
 const RETENTION_MS: i64 = 60 * 60_000;
 
+/// Whoever waits in line keeps its place for so long.
+pub const WAIT_TTL_MS: i64 = 2_000;
+
 /// What all nodes of a run agree on.
 #[must_use]
 pub fn settings() -> Settings {
-    Settings { demonstration: true, request_retention_ms: RETENTION_MS, wait_ttl_ms: 2_000, ..Settings::default() }
+    Settings { demonstration: true, request_retention_ms: RETENTION_MS, wait_ttl_ms: WAIT_TTL_MS, ..Settings::default() }
 }
 
 /// Serves until it is killed, or whoever started it is gone.

@@ -2,6 +2,7 @@
 
 use crate::clock;
 use crate::history::{Asked, Heard, Operation};
+use crate::node;
 use crate::register::Register;
 use picket_coordinator_client::CoordinatorClient;
 use picket_core::coordination::{Answer, Command, LeasePriority};
@@ -203,10 +204,16 @@ impl Writer {
         let mut since_us = began_us;
         let mut call =
             Operation { client: self.number, asked: Asked::Take, heard: Heard::Unknown, began_us, ended_us: u64::MAX, holds_until_us: 0 };
+        let mut before_us = began_us;
         for _ in 0..QUEUE_ASKS_MAX {
             let asked_us = clock::now_us();
             let answer = self.client.submit(request_id.as_str().into(), command.clone()).await;
             let ended_us = clock::now_us();
+            if ended_us.saturating_sub(before_us) > (node::WAIT_TTL_MS as u64).saturating_sub(SLACK_MS) * 1_000 {
+                // Away for so long, it may have been granted a lease that lapsed before it came for it.
+                self.note(&[number], Operation { began_us: before_us, ..call });
+            }
+            before_us = asked_us;
             match answer {
                 Ok(answer @ Answer::Leased { .. }) => {
                     (call.ended_us, call.holds_until_us) = (ended_us, Self::holds_from(since_us, ttl_ms));

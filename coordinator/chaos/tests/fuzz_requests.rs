@@ -45,7 +45,7 @@ async fn lone_node(dir: &Path) -> Arc<Node> {
     let log = DiskLog::open(&data).unwrap();
     let machine = <Machine>::open(&data, picket_state_machine::Settings { request_retention_ms: 60_000, ..node::settings() }).unwrap();
     let addresses = AddressBook::new(&BTreeMap::from([(1, "127.0.0.1:1".to_owned())])).unwrap();
-    let peers = Peers::new(&identity, addresses, &machine.settings_digest()).unwrap();
+    let peers = Peers::new(1, &identity, addresses, &machine.settings_digest()).unwrap();
     let config = Arc::new(RaftTimers::default().raft_config().unwrap());
     let raft = openraft::Raft::new(1, config, peers.clone(), log, machine.clone()).await.unwrap();
     raft.initialize(BTreeMap::from([(1, openraft::BasicNode::new("127.0.0.1:1"))])).await.unwrap();
@@ -94,12 +94,11 @@ fn input(mutator: &mut Mutator, corpus: &[Said], n: u64) -> Request<Body> {
             let tail: String =
                 garbage.iter().take(60).map(|b| char::from(b'!' + b % 90)).filter(|c| !"#\"<>\\^`{|}".contains(*c)).collect();
             let number = mutator.rng.random::<u64>() >> mutator.rng.random_range(0..64);
-            let path = match mutator.rng.random_range(0..6) {
+            let path = match mutator.rng.random_range(0..5) {
                 0 => format!("/v1/watch?revision={number}&wait_ms=0"),
                 1 => format!("/v1/watch?revision={tail}"),
                 2 => format!("/v1/entries?settled_max={number}"),
                 3 => format!("/v1/permits/{tail}"),
-                4 => format!("/raft/{tail}"),
                 _ => format!("/{tail}"),
             };
             let uri = path.parse().unwrap_or(submit);

@@ -31,7 +31,7 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 const LISTEN: Duration = Duration::from_millis(40);
 
 /// Protocols that a caller may choose in the handshake; the last two are nobody's.
-const PROTOCOLS: &[&[&[u8]]] = &[&[b"http/1.1"], &[b"h2"], &[], &[b"h2", b"http/1.1"], &[b"picket"], &[b"\x00\xff"]];
+const PROTOCOLS: &[&[&[u8]]] = &[&[b"http/1.1"], &[b"h2"], &[b"picket-raft/1"], &[], &[b"h2", b"http/1.1"], &[b"picket"], &[b"\x00\xff"]];
 
 /// A connection's opening in HTTP/2: preface, settings, and a frame of headers that names a path.
 fn http2(path: &[u8]) -> Vec<u8> {
@@ -54,7 +54,7 @@ fn http1(said: &Said, path: &str) -> Vec<u8> {
 
 /// What is said above TLS.
 fn inside(mutator: &mut Mutator, corpus: &[Said]) -> Vec<u8> {
-    let path = *mutator.pick(&["/v1/submit", "/v1/status", "/v1/watch?revision=0&wait_ms=1", "/v1/entries", "/raft/append", "/raft/vote"]);
+    let path = *mutator.pick(&["/v1/submit", "/v1/status", "/v1/watch?revision=0&wait_ms=1", "/v1/entries", "/healthz"]);
     let said = mutator.pick(corpus).clone();
     let other = http1(mutator.pick(corpus), path);
     match mutator.rng.random_range(0..10) {

@@ -105,15 +105,19 @@ fn played(seed: u64, length: u64) -> Vec<Operation> {
             at(Asked::Renew(lock.last.saturating_sub(1)), Heard::Refused),
             at(Asked::Release(token_of(lock)), Heard::Done),
             at(Asked::Release(lock.last.saturating_sub(1)), Heard::Refused),
-            at(Asked::Look, Heard::Seen(lock.holder.and_then(|h| h.token))),
+            // A look tells the token of a lease whose answer was lost.
+            at(Asked::Look, Heard::Seen(lock.holder.map(|h| h.token.unwrap_or(lock.last + 1)))),
         ];
         let operation = choices[rng.random_range(0..choices.len())];
-        let Some(after) = lock.after(&operation) else { continue };
-        lock = after;
         let lost = rng.random_bool(0.1) && operation.asked != Asked::Look;
-        let ended_us = if lost { u64::MAX } else { ended_us };
-        let heard = if lost { Heard::Unknown } else { operation.heard };
-        operations.push(Operation { heard, ended_us, ..operation });
+        let went = if lost { Operation { heard: Heard::Unknown, ..operation } } else { operation };
+        match lock.after(&went) {
+            Some(after) => lock = after,
+            // The call was lost on the way there.
+            None if lost => {}
+            None => continue,
+        }
+        operations.push(Operation { ended_us: if lost { u64::MAX } else { ended_us }, ..went });
     }
     operations
 }

@@ -7,6 +7,7 @@ use crate::network::{CallFailed, call};
 use crate::world::World;
 use picket_coordinator::api::error::Problem;
 use picket_coordinator::api::{reads, writes};
+use picket_coordinator::raft::Written;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{Principal, RequestId};
 use rand::{RngExt as _, SeedableRng as _};
@@ -111,7 +112,10 @@ impl Client {
         let number = self.world.history().begin(asked);
         self.world.trace(format_args!("{principal} asks {request_id} {command:?}"));
         let question = (principal.clone(), Request { request_id: request_id.clone(), command });
-        let handle = |node: Arc<Node>, (principal, request)| async move { writes::submit(&node, principal, request).await };
+        let handle = |node: Arc<Node>, (principal, request)| async move {
+            let written = Written::new(&request).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
+            writes::submit(&node, principal, written).await
+        };
         let answer = self.persist("submit", question, handle).await;
         self.world.trace(format_args!("{principal} hears {request_id} {answer:?}"));
         let ended = answer.clone().map_or(Ended::Unknown, |a| Ended::Answered(Box::new(a)));

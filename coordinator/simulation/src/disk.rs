@@ -359,6 +359,14 @@ impl Disk for SimDisk {
         })
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len_bytes: u64) -> io::Result<Vec<u8>> {
+        self.operate(|p| {
+            let id = *p.names.get(path).ok_or_else(not_found)?;
+            let (start, end) = (offset as usize, (offset + len_bytes) as usize);
+            Ok(p.file(id)?.content.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?.to_vec())
+        })
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         self.operate(|p| Ok(p.names.keys().filter(|path| path.parent() == Some(dir)).cloned().collect()))
     }
@@ -401,7 +409,7 @@ impl Disk for SimDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        world::happened(Happening::LogPurged);
+        world::happened(Happening::LogFileRemoved);
         self.operate(|p| {
             p.names.remove(path).ok_or_else(not_found)?;
             p.pending_names.push(NameChange::Gone(path.to_owned()));

@@ -43,8 +43,8 @@ pub enum Happening {
     SnapshotWritten,
     /// A snapshot came from another node.
     SnapshotInstalled,
-    /// A log file was purged.
-    LogPurged,
+    /// A log file was removed: purged, or taken back whole.
+    LogFileRemoved,
     /// An actuator claimed with a permit that it had used or missed before.
     OldPermitUsed,
     /// A holder named a token that was over.
@@ -74,7 +74,7 @@ impl Happening {
         Self::LeaderChanged,
         Self::SnapshotWritten,
         Self::SnapshotInstalled,
-        Self::LogPurged,
+        Self::LogFileRemoved,
         Self::OldPermitUsed,
         Self::OldTokenUsed,
         Self::LeaseQueued,

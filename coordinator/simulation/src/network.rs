@@ -247,7 +247,7 @@ impl PeerCalls for SimPeers {
     }
 
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {
-        let handle = |node: Arc<Node>, command: Forwarded| async move { writes::propose(&node, command.principal, command.request).await };
+        let handle = |node: Arc<Node>, command: Forwarded| async move { writes::propose(&node, command.principal, command.written).await };
         let answer = call(&self.world, self.me, leader, "forward", command.clone(), timeout, handle).await;
         answer.unwrap_or_else(|e| Err(Problem::unavailable("submit", e.to_string())))
     }

@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::openapi::{self, Described, Operation};
 use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, backup_route, member_routes, reads, writes};
+use crate::raft::Written;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -86,8 +87,29 @@ async fn openapi() -> Json<serde_json::Value> {
 
 async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Json<Answer>, Problem> {
     let _place = node.calls.try_acquire().map_err(|_| Problem::full("submit"))?;
-    let request: Request = serde_json::from_slice(&body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
-    writes::submit(&node, principal, request).await.map(Json)
+    let written = Written::read(body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
+    let by = role(&principal);
+    let answer = writes::submit(&node, principal, written).await;
+    let result = match &answer {
+        Ok(Answer::Refused { .. }) => "refused",
+        Ok(_) => "answered",
+        Err(_) => "failed",
+    };
+    metrics::counter!("picket_coordinator_submits_total", "by" => by, "result" => result).increment(1);
+    answer.map(Json)
+}
+
+/// Who asks, without names: a label must not grow with the number of people.
+const fn role(principal: &Principal) -> &'static str {
+    match principal {
+        Principal::Agent(_) => "agent",
+        Principal::Observer(_) => "observer",
+        Principal::Actuator(_) => "actuator",
+        Principal::Human(_) => "human",
+        Principal::Node(_) => "node",
+        Principal::Dashboard => "dashboard",
+        Principal::Gateway => "gateway",
+    }
 }
 
 async fn status(State(node): State<Arc<Node>>, Caller(_): Caller) -> Result<Json<CoordinatorStatus>, Problem> {

@@ -74,13 +74,21 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, what, why)
     }
 
-    /// What the leader said to the follower that forwarded.
-    pub fn passed_on(status: u16, body: &[u8]) -> Self {
-        let parsed: Option<Self> = serde_json::from_slice(body).ok();
-        match parsed {
-            Some(problem) => Self { status, ..problem },
-            None => Self::unavailable("the leader", format!("it answered status {status}")),
-        }
+    /// As one node tells another.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.status.to_le_bytes().to_vec();
+        // Plain data always has this form.
+        bytes.extend(serde_json::to_vec(self).unwrap_or_default());
+        bytes
+    }
+
+    /// What `to_bytes` wrote.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let read = bytes.split_first_chunk().and_then(|(status, json)| {
+            let problem: Self = serde_json::from_slice(json).ok()?;
+            Some(Self { status: u16::from_le_bytes(*status), ..problem })
+        });
+        read.unwrap_or_else(|| Self::unavailable("another node", "it answered something that does not parse"))
     }
 }
 

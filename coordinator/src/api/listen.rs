@@ -1,6 +1,7 @@
 //! Accepts connections: the handshake proves who calls before a byte of a request is read.
 
-use super::Caller;
+use super::{Caller, Node, node_calls};
+use crate::raft::wire::ALPN;
 use crate::tls::principal_of;
 use axum::Router;
 use axum::body::Body;
@@ -22,7 +23,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves until `stop`; then connections are dropped at once, since every caller retries.
-pub async fn run(listener: TcpListener, tls: Arc<rustls::ServerConfig>, router: Router, stop: CancellationToken) {
+pub async fn run(listener: TcpListener, tls: Arc<rustls::ServerConfig>, node: Arc<Node>, stop: CancellationToken) {
+    let router = super::router(node.clone());
     let acceptor = TlsAcceptor::from(tls);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
@@ -33,9 +35,9 @@ pub async fn run(listener: TcpListener, tls: Arc<rustls::ServerConfig>, router: 
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let (acceptor, router) = (acceptor.clone(), router.clone());
+        let (acceptor, router, node) = (acceptor.clone(), router.clone(), node.clone());
         connections.spawn(async move {
-            if let Err(why) = connection(stream, acceptor, router).await {
+            if let Err(why) = connection(stream, acceptor, router, node).await {
                 tracing::debug!(why, "a connection ended");
             }
             drop(place);
@@ -57,7 +59,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) -> Result<(), String> {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, node: Arc<Node>) -> Result<(), String> {
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream))
         .await
@@ -66,6 +68,9 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) ->
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate = certificates.first().ok_or("no certificate was shown")?;
     let caller = Caller(principal_of(certificate).map_err(|e| e.to_string())?);
+    if stream.get_ref().1.alpn_protocol() == Some(ALPN) {
+        return node_calls::serve(node, &caller.0, stream).await;
+    }
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(caller.clone());
         router.clone().oneshot(request.map(Body::new))

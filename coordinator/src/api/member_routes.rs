@@ -26,7 +26,7 @@ pub(super) fn described() -> Vec<Described> {
             path,
             handler: post(change),
             operation: Operation::post::<MemberRequest, MembersView>("Changes who the nodes are; for people alone.")
-                .problems(&[400, 403, 409, 429, 503, 504]),
+                .problems(&[400, 403, 422, 429, 503, 504]),
         },
     ]
 }

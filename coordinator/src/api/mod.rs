@@ -1,25 +1,25 @@
-//! The API of a node: for clients under `/v1`, for the other nodes under `/raft`.
+//! The API of a node: for clients under `/v1`, for the other nodes over connections of their own.
 
 mod backup_route;
 pub mod client_routes;
 pub mod error;
 pub mod listen;
 mod member_routes;
+mod node_calls;
 mod openapi;
 pub mod peer_calls;
-pub mod raft_routes;
 pub mod reads;
 pub mod writes;
 
 use crate::raft::machine::Machine;
-use crate::raft::{Host, TypeConfig};
+use crate::raft::{Host, Proposed, TypeConfig, Written};
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use ed25519_dalek::SigningKey;
 use error::Problem;
 use openraft::async_runtime::watch::WatchReceiver as _;
-use picket_core::coordination::{Attributed, Proposer, Request};
+use picket_core::coordination::Proposer;
 use picket_core::ids::Principal;
 use picket_core::time::Timestamp;
 use std::sync::{Arc, OnceLock};
@@ -28,8 +28,6 @@ use tokio::sync::Semaphore;
 
 /// Longest body of a client's request.
 pub const CLIENT_BODY_MAX_BYTES: usize = 1 << 20;
-/// Longest body of another node's message, snapshots apart.
-pub const NODE_BODY_MAX_BYTES: usize = 80 << 20;
 /// Longest snapshot.
 pub const SNAPSHOT_MAX_BYTES: usize = 512 << 20;
 /// Deadline of a command, from when the node took it.
@@ -37,7 +35,7 @@ pub const SUBMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Deadline of a read: without a leader it fails soon, so that the caller goes elsewhere.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// Calls in progress at once.
-const CALLS_MAX: usize = 256;
+const CALLS_MAX: usize = 1024;
 /// Watches in progress at once; they mostly wait.
 const WATCHES_MAX: usize = 512;
 
@@ -111,10 +109,13 @@ impl<C: Host> Node<C> {
         if self.removed.get().is_some() { None } else { self.raft.current_leader().await }
     }
 
-    /// A command as this node puts it into the log: with the term in which it believes to lead.
-    pub fn proposes(&self, principal: Principal, request: Request) -> Attributed {
+    /// A command as this node puts it into the log: with its clock, and the term in which it believes to lead.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn proposes(&self, principal: Principal, written: Written) -> Result<Proposed, postcard::Error> {
         let term = self.raft.metrics().borrow_watched().current_term;
-        Attributed::new(principal, request).proposed_by(Proposer { node: self.id, term })
+        Proposed::new(principal, written, Some(Proposer { node: self.id, term }), (self.clock)())
     }
 }
 
@@ -130,7 +131,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Every route of a node.
+/// Every route of a node that clients may call.
 pub fn router(node: Arc<Node>) -> Router {
-    client_routes::routes().merge(raft_routes::routes(&node)).with_state(node)
+    client_routes::routes().with_state(node)
 }

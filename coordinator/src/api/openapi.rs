@@ -108,6 +108,7 @@ const fn meaning(status: u16) -> &'static str {
         403 => "The caller's certificate does not allow it.",
         404 => "There is no such thing.",
         413 => "The body is too long.",
+        422 => "It was understood and is not done; `why` says what to do first.",
         429 => "As many calls as the node takes at once are in progress: wait `retry_after_ms`, then try again.",
         503 => "Not now: try again, here or on another node, with the same request id.",
         504 => "No answer within the deadline; it may have been done: ask again with the same request id.",

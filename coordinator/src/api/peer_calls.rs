@@ -1,8 +1,11 @@
 //! What a node's API asks of another node.
 
 use super::error::Problem;
-use crate::raft::network::{CallError, Peers};
-use crate::raft::wire::{Forwarded, ReadIndex, paths};
+use crate::raft::codec;
+use crate::raft::link::CallError;
+use crate::raft::network::{self, Peers};
+use crate::raft::wire::{Forwarded, ReadIndex, Speaker, ask};
+use picket_coordinator_transport::frame::Frame;
 use picket_core::coordination::Answer;
 use picket_core::membership::MembersView;
 use std::future::Future;
@@ -20,23 +23,31 @@ pub trait PeerCalls: Clone + Send + Sync + 'static {
     fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> impl Future<Output = Result<Answer, Problem>> + Send;
 }
 
-fn problem(what: &str, error: CallError) -> Problem {
-    match error {
-        CallError::Answered { status, body, .. } => Problem::passed_on(status, &body),
-        error => Problem::unavailable(what, error.to_string()),
+fn frame_of(what: &str, answer: Result<network::Answer, CallError>) -> Result<Frame, Problem> {
+    match answer {
+        Ok(network::Answer::Done(frame)) => Ok(frame),
+        Ok(network::Answer::Problem(problem)) => Err(problem),
+        Err(error) => Err(Problem::unavailable(what, error.to_string())),
     }
 }
 
 impl PeerCalls for Peers {
     async fn read_index(&self, leader: u64, timeout: Duration) -> Result<ReadIndex, Problem> {
-        self.call(leader, paths::READ_INDEX, &(), timeout).await.map_err(|e| problem("read", e))
+        let frame = frame_of("read", self.call(leader, ask::READ_INDEX, &[], timeout).await)?;
+        codec::whole(&frame.body).map_err(|e| Problem::unavailable("read", e.to_string()))
     }
 
     async fn members(&self, node: u64, timeout: Duration) -> Result<MembersView, Problem> {
-        self.call(node, paths::MEMBERS, &(), timeout).await.map_err(|e| problem("members", e))
+        let frame = frame_of("members", self.call(node, ask::MEMBERS, &[], timeout).await)?;
+        serde_json::from_slice(&frame.body).map_err(|e| Problem::unavailable("members", e.to_string()))
     }
 
     async fn forward(&self, leader: u64, command: &Forwarded, timeout: Duration) -> Result<Answer, Problem> {
-        self.call(leader, paths::FORWARD, command, timeout).await.map_err(|e| problem("submit", e))
+        let Forwarded { principal, written } = command;
+        let speaker = postcard::to_stdvec(&Speaker { principal: principal.clone() });
+        let mut body = speaker.map_err(|e| Problem::internal("submit", e.to_string()))?;
+        body.extend_from_slice(written.text());
+        let frame = frame_of("submit", self.call(leader, ask::FORWARD, &body, timeout).await)?;
+        serde_json::from_slice(&frame.body).map_err(|e| Problem::unavailable("submit", e.to_string()))
     }
 }

@@ -5,10 +5,10 @@ use super::peer_calls::PeerCalls as _;
 use super::{Node, SUBMIT_TIMEOUT};
 use crate::planted::{Fault, is_planted};
 use crate::raft::wire::Forwarded;
-use crate::raft::{Effect, Host, Proposed};
+use crate::raft::{Effect, Host, Proposed, Written};
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::type_config::TypeConfigExt as _;
-use picket_core::coordination::{Answer, Attributed, Request};
+use picket_core::coordination::Answer;
 use picket_core::ids::Principal;
 use std::time::Duration;
 
@@ -18,16 +18,14 @@ const WHAT: &str = "submit";
 ///
 /// # Errors
 /// [`Problem`] tells whether it may have happened.
-pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, request: Request) -> Result<Answer, Problem> {
+pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
     let leader = match node.leader().await {
-        Some(leader) if leader == node.id => return propose(node, principal, request).await,
+        Some(leader) if leader == node.id => return propose(node, principal, written).await,
         Some(leader) => leader,
         None => return Err(node.no_leader(WHAT)),
     };
-    let mut forwarded = Forwarded { principal, request };
-    if is_planted(Fault::ForwardedUnderNewId) {
-        forwarded.request.request_id.0.push('+');
-    }
+    let written = if is_planted(Fault::ForwardedUnderNewId) { under_new_id(&written) } else { written };
+    let forwarded = Forwarded { principal, written };
     node.peers.forward(leader, &forwarded, SUBMIT_TIMEOUT + Duration::from_millis(500)).await
 }
 
@@ -35,11 +33,10 @@ pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, request: Requ
 ///
 /// # Errors
 /// As `submit`.
-pub async fn propose<C: Host>(node: &Node<C>, principal: Principal, request: Request) -> Result<Answer, Problem> {
-    let said = node.proposes(principal, request);
-    let proposed = Proposed::new(&said, (node.clock)()).map_err(|e| Problem::bad_request(WHAT, e.to_string()))?;
+pub async fn propose<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
+    let proposed = node.proposes(principal, written).map_err(|e| Problem::internal(WHAT, e.to_string()))?;
     if is_planted(Fault::AnsweredBeforeCommit) {
-        return Ok(answer_early(node, &said, proposed));
+        return answer_early(node, proposed);
     }
     let written = C::timeout(SUBMIT_TIMEOUT, node.raft.client_write(proposed)).await.map_err(|_| Problem::timeout(WHAT))?;
     match written {
@@ -60,10 +57,18 @@ pub async fn propose<C: Host>(node: &Node<C>, principal: Principal, request: Req
 }
 
 /// What `Fault::AnsweredBeforeCommit` does: the answer that the command would get on this node's state, while it is still on its way.
-fn answer_early<C: Host>(node: &Node<C>, said: &Attributed, proposed: Proposed) -> Answer {
+fn answer_early<C: Host>(node: &Node<C>, proposed: Proposed) -> Result<Answer, Problem> {
+    let (said, at) = proposed.read().map_err(|e| Problem::internal(WHAT, e.to_string()))?;
     let mut state = node.machine.read(Clone::clone);
-    let reply = picket_state_machine::apply(&mut state, said, (node.clock)()).answer;
+    let reply = picket_state_machine::apply(&mut state, &said, at).answer;
     let raft = node.raft.clone();
     let _writing = C::spawn(async move { drop(raft.client_write(proposed).await) });
-    picket_state_machine::sign_answer(&state, &reply, &node.signing_key)
+    Ok(picket_state_machine::sign_answer(&state, &reply, &node.signing_key))
+}
+
+/// What `Fault::ForwardedUnderNewId` passes on.
+fn under_new_id(written: &Written) -> Written {
+    let mut request = written.request().clone();
+    request.request_id.0.push('+');
+    Written::new(&request).unwrap_or_else(|_| written.clone())
 }

@@ -55,6 +55,12 @@ impl Disk for Files {
         fs::read(path)
     }
 
+    fn read_at(&self, path: &Path, offset: u64, len_bytes: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(len_bytes).map_err(io::Error::other)?];
+        File::open(path)?.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
     }

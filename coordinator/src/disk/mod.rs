@@ -86,6 +86,12 @@ pub trait Disk: Clone + Send + Sync + 'static {
     /// `NotFound` when there is no such file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// `len_bytes` from `offset` on.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such file, `UnexpectedEof` when it is shorter.
+    fn read_at(&self, path: &Path, offset: u64, len_bytes: u64) -> io::Result<Vec<u8>>;
+
     /// Files of a folder, in any order.
     ///
     /// # Errors

@@ -1,16 +1,19 @@
-//! The log as openraft sees it: entries in memory for readers, every change on disk before it counts.
+//! The log as openraft sees it: its newest entries in memory for readers, every change on disk before it counts.
 
+use super::catalog::Catalog;
+use super::memory::Memory;
 use super::writer::{Job, SEGMENT_BYTES, Writer};
-use super::{LogError, durable, segment};
+use super::{LogError, durable, record, segment};
 use crate::disk::{Disk, Files, Open};
+use crate::raft::codec;
 use crate::raft::{Entry, Host, LogId, TypeConfig, Vote};
+use bytes::Bytes;
 use futures::executor::block_on;
 use openraft::entry::RaftEntry as _;
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
@@ -20,28 +23,18 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait for the writer.
 const JOBS_MAX: usize = 1024;
+/// As many bytes of entries stay in memory as this many files hold.
+const SEGMENTS_IN_MEMORY: usize = 2;
 /// Bytes of entries handed out at once to replicate.
 const BATCH_BYTES: usize = 4 << 20;
 const HINT_BYTES: usize = 512;
-
-#[derive(Default)]
-struct Memory {
-    entries: BTreeMap<u64, (Entry, usize)>,
-    purged: Option<LogId>,
-    committed: Option<LogId>,
-    vote: Option<Vote>,
-}
-
-impl Memory {
-    fn last(&self) -> Option<LogId> {
-        self.entries.last_key_value().map(|(_, (e, _))| e.log_id).or(self.purged)
-    }
-}
 
 /// The log of one node. Clones read and write the same log.
 #[derive(Clone)]
 pub struct DiskLog<C: Host = TypeConfig> {
     memory: Arc<Mutex<Memory>>,
+    catalog: Catalog,
+    disk: C::Disk,
     jobs: mpsc::Sender<Job<C>>,
     vote_path: PathBuf,
     held: Arc<Mutex<Option<Held<C::Disk>>>>,
@@ -75,7 +68,7 @@ impl DiskLog {
 }
 
 impl<C: Host> DiskLog<C> {
-    /// Opens or creates the log in `dir`; a new file is begun after `segment_bytes`.
+    /// Opens or creates the log in `dir`; a new file is begun after `segment_bytes`, and about two files' worth of entries stay in memory.
     ///
     /// # Errors
     /// As `open`.
@@ -86,14 +79,15 @@ impl<C: Host> DiskLog<C> {
         let lock = lock.ok_or_else(|| LogError::InUse { path: dir.to_owned() })?;
         let vote_path = dir.join("vote");
         let purge_mark = dir.join("purged");
-        let mut memory = Memory { vote: read_json(&disk, &vote_path)?, purged: read_json(&disk, &purge_mark)?, ..Memory::default() };
+        let newest_max_bytes = usize::try_from(segment_bytes).unwrap_or(usize::MAX).saturating_mul(SEGMENTS_IN_MEMORY);
+        let mut memory = Memory::new(newest_max_bytes, read_json(&disk, &vote_path)?, read_json(&disk, &purge_mark)?);
         let segments = read_segments(&disk, dir, &mut memory).await?;
         let hint_path = dir.join("committed");
         let hint = disk.open(&hint_path, Open::InPlace).map_err(LogError::io(&hint_path))?;
         memory.committed = read_hint(&disk.read(&hint_path).map_err(LogError::io(&hint_path))?);
         // What was committed was durable here first; without it this node could vote against its own word.
         if let Some(committed) = memory.committed
-            && memory.last().is_none_or(|last| last.index < committed.index)
+            && memory.last.is_none_or(|last| last.index < committed.index)
         {
             let (path, offset) = segments.last().map_or_else(|| (dir.to_owned(), 0), |s| (s.path.clone(), s.len_bytes));
             return Err(LogError::Damaged {
@@ -104,14 +98,46 @@ impl<C: Host> DiskLog<C> {
         }
         durable::sync_dir(&disk, dir).await?;
         let (jobs, queue) = mpsc::channel(JOBS_MAX);
-        let writer = Writer::new(disk.clone(), dir, segments, segment_bytes, hint, purge_mark);
+        let catalog = Catalog::new(segments);
+        let writer = Writer::new(disk.clone(), dir, catalog.clone(), segment_bytes, hint, purge_mark);
         let worker = disk.work(writer.run(queue)).map_err(LogError::io(dir))?;
         let held = Arc::new(Mutex::new(Some(Held { worker, lock })));
-        Ok(Self { memory: Arc::new(Mutex::new(memory)), jobs, vote_path, held })
+        Ok(Self { memory: Arc::new(Mutex::new(memory)), catalog, disk, jobs, vote_path, held })
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Entries of `start..end`: from disk those that are not in memory any more, `limited` in bytes but at least one.
+    fn entries(&self, start: u64, end: u64, limited: bool) -> io::Result<Vec<Entry>> {
+        let max_bytes = if limited { BATCH_BYTES } else { usize::MAX };
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut next = start;
+        loop {
+            let first = {
+                let memory = self.memory();
+                next = next.max(memory.purged.map_or(0, |p| p.index + 1));
+                let first = memory.first().unwrap_or(u64::MAX);
+                if next >= end || first <= next {
+                    let mut bytes = 0;
+                    let fits = |(_, len): &(&Entry, usize)| {
+                        bytes += len;
+                        bytes == *len || bytes <= max_bytes
+                    };
+                    entries.extend(memory.range(next, end).take_while(fits).map(|(entry, _)| entry.clone()));
+                    return Ok(entries);
+                }
+                first
+            };
+            let read = self.catalog.read(&self.disk, next, first.min(end), max_bytes as u64)?;
+            // Nothing is there before the first in memory when the log begins with it, or its files were purged just now.
+            next = read.last().map_or(first, |last| last.log_id.index + 1);
+            entries.extend(read);
+            if limited && !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
     }
 
     async fn send(&self, job: Job<C>) -> io::Result<()> {
@@ -149,12 +175,13 @@ async fn read_segments(disk: &impl Disk, dir: &Path, memory: &mut Memory) -> Res
                 return Err(format!("index {} follows {previous:?}, purged up to {purged:?}: entries are missing", record.index));
             }
             previous = Some(record.index);
-            let entry: Entry = serde_json::from_slice(record.payload).map_err(|e| format!("the entry does not parse: {e}"))?;
+            let entry = codec::entry(Bytes::copy_from_slice(record.payload)).map_err(|e| format!("the entry does not parse: {e}"))?;
             if entry.log_id.index != record.index {
                 return Err(format!("the entry says index {}, its record {}", entry.log_id.index, record.index));
             }
             if purged.is_none_or(|p| record.index > p) {
-                memory.entries.insert(record.index, (entry, record.payload.len()));
+                // It was read from there.
+                memory.push(entry, record.len_bytes(), Some(record.index));
             }
             Ok(())
         })
@@ -202,7 +229,7 @@ impl<C: Host> RaftLogReader<C> for DiskLog<C> {
         range: RB,
     ) -> Result<Vec<Entry>, io::Error> {
         let (start, end) = half_open(&range);
-        Ok(self.memory().entries.range(start..end).map(|(_, (e, _))| e.clone()).collect())
+        self.entries(start, end, false)
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, io::Error> {
@@ -210,17 +237,7 @@ impl<C: Host> RaftLogReader<C> for DiskLog<C> {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> Result<Vec<Entry>, io::Error> {
-        let memory = self.memory();
-        let mut bytes = 0;
-        let mut entries = Vec::new();
-        for (entry, len) in memory.entries.range(start..end.max(start)).map(|(_, e)| e) {
-            if !entries.is_empty() && bytes + len > BATCH_BYTES {
-                break;
-            }
-            bytes += len;
-            entries.push(entry.clone());
-        }
-        Ok(entries)
+        self.entries(start, end, true)
     }
 }
 
@@ -229,7 +246,7 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
 
     async fn get_log_state(&mut self) -> Result<LogState<C>, io::Error> {
         let memory = self.memory();
-        Ok(LogState { last_purged_log_id: memory.purged, last_log_id: memory.last() })
+        Ok(LogState { last_purged_log_id: memory.purged, last_log_id: memory.last })
     }
 
     async fn get_log_reader(&mut self) -> Self {
@@ -249,7 +266,7 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
             let mut memory = self.memory();
             memory.committed = committed;
             // A snapshot being installed commits entries that never were in the log; the hint speaks of the log alone.
-            if committed.is_some_and(|c| memory.last().is_none_or(|last| last.index < c.index)) {
+            if committed.is_some_and(|c| memory.last.is_none_or(|last| last.index < c.index)) {
                 return Ok(());
             }
         }
@@ -267,16 +284,18 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
     {
         let mut records = Vec::new();
         {
+            let durable = self.catalog.last();
             let mut memory = self.memory();
             for entry in entries {
                 let index = entry.index();
-                if let Some(last) = memory.entries.last_key_value().map(|(i, _)| *i)
+                if let Some(last) = memory.last.map(|l| l.index)
                     && index != last + 1
                 {
                     return Err(io::Error::other(format!("index {index} would follow {last}: the log must have no holes")));
                 }
-                let bytes = serde_json::to_vec(&entry)?;
-                memory.entries.insert(index, (entry, bytes.len()));
+                let mut bytes = Vec::new();
+                codec::put_entry(&mut bytes, &entry).map_err(io::Error::other)?;
+                memory.push(entry, record::HEADER_BYTES + bytes.len(), durable);
                 records.push((index, bytes));
             }
         }
@@ -285,16 +304,14 @@ impl<C: Host> RaftLogStorage<C> for DiskLog<C> {
 
     async fn truncate_after(&mut self, last_log_id: Option<LogId>) -> Result<(), io::Error> {
         let from = last_log_id.map_or(0, |id| id.index + 1);
-        drop(self.memory().entries.split_off(&from));
+        self.memory().truncate_after(last_log_id);
         self.ask(|done| Job::Truncate { from, done }).await
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), io::Error> {
         let mark = serde_json::to_vec(&log_id)?;
         self.ask(|done| Job::Purge { upto: log_id.index, mark, done }).await?;
-        let mut memory = self.memory();
-        memory.entries = memory.entries.split_off(&(log_id.index + 1));
-        memory.purged = memory.purged.max(Some(log_id));
+        self.memory().purge(log_id);
         Ok(())
     }
 }

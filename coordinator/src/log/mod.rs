@@ -3,8 +3,10 @@
 //! One thread writes; a record is acknowledged only after `fdatasync`. Vote, purge mark and snapshot are replaced by rename.
 //! At open, a torn tail is cut off and anything worse refuses to start, naming file and offset.
 
+mod catalog;
 pub mod disk;
 pub mod durable;
+mod memory;
 pub mod record;
 pub mod segment;
 mod writer;

@@ -148,7 +148,7 @@ async fn damage_in_the_middle_refuses_to_start_and_names_file_and_offset() {
     let path = only_segment(dir.path());
     let whole = fs::read(&path).unwrap();
     for (entry, start) in offsets(&path).into_iter().enumerate().take(9) {
-        for at in [start, start + 5, start + 12, start + 30, start + record::HEADER_BYTES + 3] {
+        for at in [start, start + 5, start + 12, start + 30, start + record::HEADER_BYTES + 2] {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x40;
             fs::write(&path, &bytes).unwrap();
@@ -208,4 +208,49 @@ async fn a_hole_is_not_written() {
     let mut log = DiskLog::open(dir.path()).unwrap();
     log.blocking_append(entries(0..2)).await.unwrap();
     assert!(log.blocking_append(entries(3..4)).await.is_err());
+}
+
+/// Many more entries than stay in memory, and many files.
+#[tokio::test]
+async fn entries_that_are_not_in_memory_any_more_are_read_from_disk() {
+    const SEGMENT_BYTES: u64 = 1 << 10;
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = <DiskLog>::open_on(Files, dir.path(), SEGMENT_BYTES).await.unwrap();
+    for round in 0..50 {
+        log.blocking_append(entries(round * 10..round * 10 + 10)).await.unwrap();
+    }
+    for restarted in [false, true] {
+        if restarted {
+            log.close();
+            log = <DiskLog>::open_on(Files, dir.path(), SEGMENT_BYTES).await.unwrap();
+        }
+        assert_eq!(indexes(&mut log).await, (0..500).collect::<Vec<_>>(), "restarted: {restarted}");
+        for (start, end) in [(0, 1), (3, 5), (0, 250), (249, 500), (499, 500), (499, 600), (500, 600)] {
+            let read = log.try_get_log_entries(start..end).await.unwrap();
+            assert_eq!(read.iter().map(|e| e.log_id.index).collect::<Vec<_>>(), (start..end.min(500)).collect::<Vec<_>>());
+            let limited = log.limited_get_log_entries(start, end).await.unwrap();
+            assert_eq!(limited.first().map(|e| e.log_id.index), (start < 500).then_some(start));
+        }
+    }
+    log.purge(id(120)).await.unwrap();
+    log.truncate_after(Some(id(300))).await.unwrap();
+    assert_eq!(indexes(&mut log).await, (121..301).collect::<Vec<_>>());
+    log.blocking_append(entries(301..303)).await.unwrap();
+    assert_eq!(indexes(&mut log).await, (121..303).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn damage_of_what_is_not_in_memory_any_more_is_found_when_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = <DiskLog>::open_on(Files, dir.path(), 1 << 10).await.unwrap();
+    for n in 0..300 {
+        log.blocking_append(entries(n..n + 1)).await.unwrap();
+    }
+    let path = segment::list(&Files, dir.path()).unwrap().remove(0);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[record::HEADER_BYTES + 1] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    let error = log.try_get_log_entries(0..10).await.unwrap_err().to_string();
+    assert!(error.contains(&path.display().to_string()) && error.contains("byte 0"), "{error}");
+    assert_eq!(log.try_get_log_entries(290..300).await.unwrap().len(), 10);
 }

@@ -1,6 +1,7 @@
 //! The one thread that writes: in the order asked, and silent until it is durable.
 
-use super::segment::{self, Place, Segment};
+use super::catalog::{Catalog, Cut};
+use super::segment::{self, Place};
 use super::{LogError, durable, record};
 use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use crate::planted::{Fault, is_planted};
@@ -30,10 +31,34 @@ pub(super) enum Job<C: Host> {
     Purge { upto: u64, mark: Vec<u8>, done: oneshot::Sender<io::Result<()>> },
 }
 
+/// Appends that wait already share one sync. Every commit brings a hint: the newest waits until the group is durable, and ends no group.
+struct Group<C: Host> {
+    records: Vec<(u64, Vec<u8>)>,
+    waiting: Vec<IOFlushed<C>>,
+    hint: Option<Vec<u8>>,
+}
+
+impl<C: Host> Group<C> {
+    /// Takes what waits; gives back the first job that is of another kind.
+    fn take_along(&mut self, jobs: &mut Receiver<Job<C>>) -> Option<Job<C>> {
+        loop {
+            match jobs.try_recv() {
+                Ok(Job::Append { records, done }) => {
+                    self.records.extend(records);
+                    self.waiting.push(done);
+                }
+                Ok(Job::Hint { bytes }) => self.hint = Some(bytes),
+                Ok(other) => return Some(other),
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
 pub(super) struct Writer<D: Disk> {
     disk: D,
     dir: PathBuf,
-    segments: Vec<Segment>,
+    segments: Catalog,
     /// A new file is begun after this many bytes.
     segment_bytes: u64,
     /// The last segment's file, when it is open.
@@ -45,7 +70,7 @@ pub(super) struct Writer<D: Disk> {
 }
 
 impl<D: Disk> Writer<D> {
-    pub(super) fn new(disk: D, dir: &Path, segments: Vec<Segment>, segment_bytes: u64, hint: D::File, purge_mark: PathBuf) -> Self {
+    pub(super) fn new(disk: D, dir: &Path, segments: Catalog, segment_bytes: u64, hint: D::File, purge_mark: PathBuf) -> Self {
         Self { disk, dir: dir.to_owned(), segments, segment_bytes, file: None, hint, purge_mark, failed: None }
     }
 
@@ -60,34 +85,30 @@ impl<D: Disk> Writer<D> {
                     None => return,
                 },
             };
-            let (mut records, done) = match job {
-                Job::Append { records, done } => (records, done),
+            let mut group = match job {
+                Job::Append { records, done } => Group { records, waiting: vec![done], hint: None },
                 Job::Close => return,
                 other => {
                     self.one(other).await;
                     continue;
                 }
             };
-            // Appends that wait already share one sync.
-            let mut waiting = vec![done];
-            while next.is_none() {
-                match jobs.try_recv() {
-                    Ok(Job::Append { records: more, done }) => {
-                        records.extend(more);
-                        waiting.push(done);
-                    }
-                    Ok(other) => next = Some(other),
-                    Err(_) => break,
-                }
-            }
-            let result = self.refuse_after_failure().map_or_else(|| Ok(()), Err);
-            let result = match result {
-                Ok(()) => self.append(&records).await.map_err(|e| self.fail(e)),
-                Err(refused) => Err(refused),
-            };
-            for done in waiting {
-                done.io_completed(result.as_ref().copied().map_err(|e| io::Error::new(e.kind(), e.to_string())));
-            }
+            next = group.take_along(&mut jobs);
+            self.write(group).await;
+        }
+    }
+
+    async fn write<C: Host>(&mut self, group: Group<C>) {
+        let Group { records, waiting, hint } = group;
+        let result = match self.refuse_after_failure() {
+            None => self.append(&records).await.map_err(|e| self.fail(e)),
+            Some(refused) => Err(refused),
+        };
+        for done in waiting {
+            done.io_completed(result.as_ref().copied().map_err(|e| io::Error::new(e.kind(), e.to_string())));
+        }
+        if let Some(bytes) = hint {
+            self.one(Job::<C>::Hint { bytes }).await;
         }
     }
 
@@ -134,32 +155,37 @@ impl<D: Disk> Writer<D> {
 
     async fn append(&mut self, records: &[(u64, Vec<u8>)]) -> Result<(), LogError> {
         let Some((first, _)) = records.first() else { return Ok(()) };
-        let full = self.segments.last().is_none_or(|s| s.len_bytes >= self.segment_bytes);
-        if full {
-            let path = segment::path_of(&self.dir, *first);
-            self.disk.open(&path, Open::New).map_err(LogError::io(&path))?;
-            durable::sync_dir(&self.disk, &self.dir).await?;
-            self.segments.push(Segment { path, places: Vec::new(), len_bytes: 0, torn_bytes: 0 });
-            self.file = None;
-        }
-        let Some(last) = self.segments.last_mut() else { return Ok(()) };
+        let last = self.segments.last_file().filter(|(_, len)| *len < self.segment_bytes);
+        let (path, durable_bytes) = match last {
+            Some(last) => last,
+            None => (self.begin(*first).await?, 0),
+        };
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(self.disk.open(&last.path, Open::Append).map_err(LogError::io(&last.path))?),
+            none => none.insert(self.disk.open(&path, Open::Append).map_err(LogError::io(&path))?),
         };
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(records.iter().map(|(_, payload)| record::HEADER_BYTES + payload.len()).sum());
         let mut places = Vec::with_capacity(records.len());
         for (index, payload) in records {
-            places.push(Place { index: *index, offset: last.len_bytes + bytes.len() as u64 });
-            record::encode(&mut bytes, last.len_bytes, *index, payload);
+            places.push(Place { index: *index, offset: durable_bytes + bytes.len() as u64 });
+            record::encode(&mut bytes, durable_bytes, *index, payload);
         }
-        file.append(&bytes).map_err(LogError::io(&last.path))?;
+        file.append(&bytes).map_err(LogError::io(&path))?;
         if !is_planted(Fault::AcknowledgedBeforeSync) {
-            file.sync(Durable::Data).await.map_err(LogError::io(&last.path))?;
+            file.sync(Durable::Data).await.map_err(LogError::io(&path))?;
         }
-        last.places.extend(places);
-        last.len_bytes += bytes.len() as u64;
+        self.segments.appended(places, bytes.len() as u64);
         Ok(())
+    }
+
+    /// Begins a new file.
+    async fn begin(&mut self, first: u64) -> Result<PathBuf, LogError> {
+        let path = segment::path_of(&self.dir, first);
+        self.disk.open(&path, Open::New).map_err(LogError::io(&path))?;
+        durable::sync_dir(&self.disk, &self.dir).await?;
+        self.segments.began(path.clone());
+        self.file = None;
+        Ok(path)
     }
 
     /// From the end backwards, so that a crash in between leaves no hole.
@@ -168,37 +194,32 @@ impl<D: Disk> Writer<D> {
             return Ok(());
         }
         self.file = None;
-        while let Some(last) = self.segments.last_mut() {
-            let keep = last.places.partition_point(|p| p.index < from);
-            if keep == 0 {
-                self.disk.remove(&last.path).map_err(LogError::io(&last.path))?;
-                durable::sync_dir(&self.disk, &self.dir).await?;
-                self.segments.pop();
-                continue;
+        loop {
+            // Readers are told first, so that none looks for what is being cut off.
+            match self.segments.cut(from) {
+                Cut::Nothing => return Ok(()),
+                Cut::File(path) => {
+                    self.disk.remove(&path).map_err(LogError::io(&path))?;
+                    durable::sync_dir(&self.disk, &self.dir).await?;
+                }
+                Cut::Tail(path, len_bytes) => {
+                    let mut file = self.disk.open(&path, Open::Append).map_err(LogError::io(&path))?;
+                    file.set_len(len_bytes).map_err(LogError::io(&path))?;
+                    return file.sync(Durable::All).await.map_err(LogError::io(&path));
+                }
             }
-            if let Some(cut) = last.places.get(keep) {
-                let mut file = self.disk.open(&last.path, Open::Append).map_err(LogError::io(&last.path))?;
-                file.set_len(cut.offset).map_err(LogError::io(&last.path))?;
-                file.sync(Durable::All).await.map_err(LogError::io(&last.path))?;
-                last.len_bytes = cut.offset;
-                last.places.truncate(keep);
-            }
-            break;
         }
-        Ok(())
     }
 
     async fn purge(&mut self, upto: u64, mark: &[u8]) -> Result<(), LogError> {
         durable::replace(&self.disk, &self.purge_mark, mark).await?;
-        let mut removed = false;
-        while self.segments.first().is_some_and(|s| s.places.last().is_none_or(|p| p.index <= upto)) {
-            let gone = self.segments.remove(0);
-            if self.segments.is_empty() {
-                self.file = None;
-            }
-            self.disk.remove(&gone.path).map_err(LogError::io(&gone.path))?;
-            removed = true;
+        let gone = self.segments.purge(upto);
+        if self.segments.last_file().is_none() {
+            self.file = None;
         }
-        if removed { durable::sync_dir(&self.disk, &self.dir).await } else { Ok(()) }
+        for path in &gone {
+            self.disk.remove(path).map_err(LogError::io(path))?;
+        }
+        if gone.is_empty() { Ok(()) } else { durable::sync_dir(&self.disk, &self.dir).await }
     }
 }

@@ -5,7 +5,7 @@ use super::view;
 use crate::api::error::Problem;
 use crate::api::{Node, writes};
 use crate::raft::addresses::Address;
-use crate::raft::{Host, LogId};
+use crate::raft::{Host, LogId, Written};
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::raft::Precondition;
@@ -41,7 +41,9 @@ pub async fn change<C: Host>(node: &Node<C>, who: Principal, request: MemberRequ
     let since = membership_log_id(node);
     let step = next_step(&view(node), node.id, &change).map_err(|why| Problem::refused(WHAT, why))?;
     let command = Command::ChangeMembers { change };
-    match writes::propose(node, who.clone(), Request { request_id, command: command.clone() }).await? {
+    let request = Request { request_id, command: command.clone() };
+    let written = Written::new(&request).map_err(|e| Problem::internal(WHAT, e.to_string()))?;
+    match writes::propose(node, who.clone(), written).await? {
         Answer::Refused { violations } => {
             let reasons: Vec<_> = violations.into_iter().map(|v| v.reason).collect();
             return Err(Problem::refused(WHAT, reasons.join("; ")));

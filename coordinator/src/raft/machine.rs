@@ -1,7 +1,7 @@
 //! The state machine as openraft sees it: state in memory, snapshots on disk.
 
 use super::snapshot_file::SnapshotFile;
-use super::{Effect, Host, LogId, Membership, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use super::{Effect, Entry, Host, LogId, Membership, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, Unreadable};
 use crate::disk::{Disk, Files};
 use crate::log::{LogError, durable};
 use crate::planted::{Fault, is_planted, local_number};
@@ -18,10 +18,42 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
+/// Entries that are applied before others may look at the state.
+const ENTRIES_AT_ONCE: usize = 64;
+
 struct Applied {
     last: Option<LogId>,
     membership: StoredMembership,
     state: State,
+    /// Of the commands that were applied since the last snapshot was begun.
+    bytes: u64,
+}
+
+impl Applied {
+    fn apply<C: Host>(&mut self, entry: &Entry) -> io::Result<Effect> {
+        let effect = match &entry.payload {
+            EntryPayload::Blank => Effect::Nothing,
+            EntryPayload::Membership(membership) => {
+                self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
+                self.state.set_members(addresses_of(membership));
+                Effect::Nothing
+            }
+            EntryPayload::Normal(proposed) => {
+                self.bytes += proposed.bytes().len() as u64;
+                let unreadable =
+                    |e: Unreadable| io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id));
+                let (said, at) = proposed.read().map_err(unreadable)?;
+                let mut reply = picket_state_machine::apply(&mut self.state, &said, at).answer;
+                if is_planted(Fault::TokenFromLocalCounter) {
+                    spoil_tokens(&mut reply);
+                }
+                Effect::Replied(Box::new(reply))
+            }
+        };
+        self.last = Some(entry.log_id);
+        C::applied(entry, &effect, &self.state);
+        Ok(effect)
+    }
 }
 
 /// The replicated state of one node. Clones share it.
@@ -71,10 +103,10 @@ impl<C: Host> Machine<C> {
         let settings =
             serde_json::from_str(&founding).map_err(|e| file.damaged(0, &format!("the settings beside it do not parse: {e}")))?;
         let applied = match file.read().await? {
-            None => Applied { last: None, membership: StoredMembership::default(), state: State::new(settings) },
+            None => Applied { last: None, membership: StoredMembership::default(), state: State::new(settings), bytes: 0 },
             Some((meta, json)) => {
                 let state = serde_json::from_slice(&json).map_err(|e| file.damaged(0, &e.to_string()))?;
-                Applied { last: meta.last_log_id, membership: meta.last_membership, state }
+                Applied { last: meta.last_log_id, membership: meta.last_membership, state, bytes: 0 }
             }
         };
         let revision = watch::Sender::new(applied.state.revision());
@@ -96,6 +128,11 @@ impl<C: Host> Machine<C> {
     pub fn read_at<T>(&self, look: impl FnOnce(&State, Option<LogId>) -> T) -> T {
         let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
         look(&applied.state, applied.last)
+    }
+
+    /// Bytes of the commands that were applied since the last snapshot was begun: what a restart would have to apply again.
+    pub fn bytes_since_snapshot(&self) -> u64 {
+        self.applied.read().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
     /// The ledger's revision, and a wake-up when it rises.
@@ -123,37 +160,23 @@ impl<C: Host> RaftStateMachine<C> for Machine<C> {
         Ok((applied.last, applied.membership.clone()))
     }
 
-    async fn apply<Strm>(&mut self, mut entries: Strm) -> Result<(), io::Error>
+    async fn apply<Strm>(&mut self, entries: Strm) -> Result<(), io::Error>
     where
         Strm: Stream<Item = Result<EntryResponder<C>, io::Error>> + Unpin + OptionalSend,
     {
-        while let Some(item) = entries.next().await {
-            let (entry, responder) = item?;
-            let (effect, revision) = {
+        let mut entries = entries.ready_chunks(ENTRIES_AT_ONCE);
+        while let Some(chunk) = entries.next().await {
+            let mut answered = Vec::with_capacity(chunk.len());
+            let revision = {
                 let mut applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
-                let effect = match &entry.payload {
-                    EntryPayload::Blank => Effect::Nothing,
-                    EntryPayload::Membership(membership) => {
-                        applied.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
-                        applied.state.set_members(addresses_of(membership));
-                        Effect::Nothing
-                    }
-                    EntryPayload::Normal(proposed) => {
-                        let (said, at) = proposed.read().map_err(|e| {
-                            io::Error::new(io::ErrorKind::InvalidData, format!("entry {} is no command: {e}", entry.log_id))
-                        })?;
-                        let mut reply = picket_state_machine::apply(&mut applied.state, &said, at).answer;
-                        if is_planted(Fault::TokenFromLocalCounter) {
-                            spoil_tokens(&mut reply);
-                        }
-                        Effect::Replied(Box::new(reply))
-                    }
-                };
-                applied.last = Some(entry.log_id);
-                C::applied(&entry, &effect, &applied.state);
-                (effect, applied.state.revision())
+                for item in chunk {
+                    let (entry, responder) = item?;
+                    let effect = applied.apply::<C>(&entry)?;
+                    answered.extend(responder.map(|responder| (responder, effect)));
+                }
+                applied.state.revision()
             };
-            if let Some(responder) = responder {
+            for (responder, effect) in answered {
                 responder.send(effect);
             }
             self.announce(revision);
@@ -171,7 +194,7 @@ impl<C: Host> RaftStateMachine<C> for Machine<C> {
         self.write_file(meta.clone(), snapshot).await?;
         let revision = state.revision();
         *self.applied.write().unwrap_or_else(PoisonError::into_inner) =
-            Applied { last: meta.last_log_id, membership: meta.last_membership.clone(), state };
+            Applied { last: meta.last_log_id, membership: meta.last_membership.clone(), state, bytes: 0 };
         self.announce(revision);
         Ok(())
     }
@@ -187,11 +210,14 @@ impl<C: Host> RaftSnapshotBuilder<C> for Machine<C> {
     type SnapshotData = Vec<u8>;
 
     async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
-        let (meta, json) = {
-            let applied = self.applied.read().unwrap_or_else(PoisonError::into_inner);
+        let (meta, frozen) = {
+            let mut applied = self.applied.write().unwrap_or_else(PoisonError::into_inner);
+            applied.bytes = 0;
             let meta = SnapshotMeta { last_log_id: applied.last, last_membership: applied.membership.clone() };
-            (meta, serde_json::to_vec(&applied.state)?)
+            (meta, applied.state.frozen())
         };
+        // Written while commands go on being applied.
+        let json = C::Disk::aside(async move { serde_json::to_vec(&frozen) }).await??;
         let json = if is_planted(Fault::SnapshotWithoutAnswers) { without_answers(&json)? } else { json };
         let snapshot = self.write_file(meta.clone(), json).await?;
         Ok(Snapshot { meta, snapshot })

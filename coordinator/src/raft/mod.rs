@@ -1,54 +1,23 @@
 //! openraft, told what picket replicates: commands with the time they were proposed at.
 
 pub mod addresses;
+pub mod codec;
 pub(crate) mod founding;
 mod host;
+pub mod link;
 pub mod machine;
 pub mod network;
+mod proposed;
+pub mod received;
 mod snapshot_file;
 pub mod wire;
 
 pub use host::Host;
+pub use proposed::{Proposed, Unreadable, Written};
 
 use openraft::impls::leader_id_std;
-use picket_core::coordination::Attributed;
-use picket_core::time::Timestamp;
 use picket_state_machine::Reply;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use std::fmt;
-
-/// A command in the log. It is kept as the text that the leader wrote, so that every replica reads the same bytes:
-/// a number that is printed and read again along the way might differ in its last bit.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Proposed(Box<RawValue>);
-
-impl Proposed {
-    /// Writes a command down, with the leader's time.
-    ///
-    /// # Errors
-    /// When the command cannot be written or would not read back.
-    pub fn new(said: &Attributed, at: Timestamp) -> Result<Self, serde_json::Error> {
-        let proposed = Self(serde_json::value::to_raw_value(&(said, at))?);
-        proposed.read()?;
-        Ok(proposed)
-    }
-
-    /// Reads it.
-    ///
-    /// # Errors
-    /// When the text is not a command.
-    pub fn read(&self) -> Result<(Attributed, Timestamp), serde_json::Error> {
-        serde_json::from_str(self.0.get())
-    }
-}
-
-impl fmt::Display for Proposed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "command of {} bytes", self.0.get().len())
-    }
-}
 
 /// What applying an entry came to.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -1,88 +1,82 @@
-//! Calls to the other nodes: JSON over HTTP/2 and mutual TLS.
+//! Calls to the other nodes, over connections that last.
 
 use super::addresses::AddressBook;
-use super::wire::{self, SETTINGS_HEADER, SnapshotHead, paths};
-use super::{Snapshot, TypeConfig, Vote};
-use crate::pki;
+use super::link::{CallError, Dialer, Link};
+use super::wire::{Greeting, SnapshotHead, ask};
+use super::{Snapshot, TypeConfig, Vote, codec};
+use crate::api::error::Problem;
 use crate::tls::{Identity, TlsError};
+use futures::{Stream, StreamExt as _};
+use openraft::base::{BoxFuture, BoxStream};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::{RPCOption, RaftNetworkFactory, RaftNetworkV2};
-use openraft::raft::TransferLeaderResponse;
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, VoteRequest, VoteResponse};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse,
+    VoteRequest, VoteResponse,
+};
 use openraft::{BasicNode, OptionalSend};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use picket_coordinator_transport::connection::{Connection, Lost, Sent};
+use picket_coordinator_transport::frame::Frame;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Longest answer of a node that is read.
-const ANSWER_MAX_BYTES: usize = 8 << 20;
+/// Messages to one follower that may be without an answer.
+const APPENDS_IN_FLIGHT: usize = 8;
+/// A follower that takes longer to write is asked anew.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(2);
+/// A snapshot travels in pieces of this length, and so many may be without an answer.
+const CHUNK_BYTES: usize = 256 << 10;
+const CHUNKS_IN_FLIGHT: usize = 4;
 
-/// Where the nodes are, and a client that proves who answers.
+/// Ways to one node. What is large holds up nothing that must be in time.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    /// Votes, heartbeats and reads.
+    Control,
+    /// Entries, and commands that are passed on.
+    Entries,
+    /// Snapshots.
+    Snapshot,
+}
+
+/// The connections that were needed so far, by node and lane.
+type Links = Arc<Mutex<BTreeMap<(u64, Lane), Arc<Link>>>>;
+
+/// The other nodes.
 #[derive(Clone)]
 pub struct Peers {
-    http: reqwest::Client,
+    dialer: Arc<Dialer>,
+    links: Links,
     addresses: AddressBook,
     settings_digest: Arc<str>,
 }
 
-/// `node-N.picket` is looked up as the host that the address book gives for N.
-struct Hosts(AddressBook);
-
-impl Resolve for Hosts {
-    fn resolve(&self, name: Name) -> Resolving {
-        let address = pki::node_of_host(name.as_str()).and_then(|node| self.0.of(node));
-        Box::pin(async move {
-            let address = address.ok_or_else(|| format!("{} is no node that is known here", name.as_str()))?;
-            let found: Vec<_> = tokio::net::lookup_host((address.host.as_str(), 0)).await?.collect();
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Why a call to a node came to nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// No connection.
-    #[error("node {0} cannot be reached: {1}")]
-    Unreachable(u64, String),
-    /// The connection, or the answer, was no good.
-    #[error("the call to node {0} failed: {1}")]
-    Failed(u64, String),
-    /// It answered, and not with success.
-    #[error("node {node} answered {status}: {}", String::from_utf8_lossy(body))]
-    Answered {
-        /// Which node.
-        node: u64,
-        /// HTTP status.
-        status: u16,
-        /// What it said.
-        body: Vec<u8>,
-    },
+/// What a node answered, as the caller reads it.
+pub enum Answer {
+    /// What was asked for.
+    Done(Frame),
+    /// It said no.
+    Problem(Problem),
 }
 
 impl Peers {
-    /// Calls nodes where the address book says they are; `settings_digest` is of the settings that all must share.
+    /// Calls nodes where the address book says they are, as node `me`; `settings_digest` is of the settings that all must share.
     ///
     /// # Errors
     /// When the identity cannot be used.
-    pub fn new(identity: &Identity, addresses: AddressBook, settings_digest: &str) -> Result<Self, TlsError> {
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(identity.client()?)
-            .https_only(true)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Hosts(addresses.clone())))
-            .connect_timeout(Duration::from_secs(1))
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(Duration::from_secs(1))
-            .http2_keep_alive_timeout(Duration::from_secs(2))
-            .http2_keep_alive_while_idle(true)
-            .build()
-            .map_err(|e| TlsError::Unusable(e.to_string()))?;
-        Ok(Self { http, addresses, settings_digest: settings_digest.into() })
+    pub fn new(me: u64, identity: &Identity, addresses: AddressBook, settings_digest: &str) -> Result<Self, TlsError> {
+        let settings = settings_digest.to_owned();
+        let greeting = move |to| {
+            let body = postcard::to_stdvec(&Greeting { from: me, to, settings: settings.clone() });
+            // Plain data always has this form; an empty greeting would be refused.
+            (ask::GREET, body.unwrap_or_default())
+        };
+        let dialer = Arc::new(Dialer::new(identity, addresses.clone(), Arc::new(greeting))?);
+        Ok(Self { dialer, links: Arc::default(), addresses, settings_digest: settings_digest.into() })
     }
 
     /// What the other nodes' settings must have as digest.
@@ -91,62 +85,55 @@ impl Peers {
         &self.settings_digest
     }
 
-    /// Posts a body to a node and reads the answer.
-    ///
-    /// # Errors
-    /// [`CallError`], told apart by what was reached.
-    pub async fn post(&self, node: u64, path: &str, body: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, CallError> {
-        let address = self.addresses.of(node);
-        let port = address.ok_or_else(|| CallError::Unreachable(node, "its address is not known here".to_owned()))?.port;
-        let url = format!("https://{}:{port}{path}", pki::node_host(node));
-        let sent = self.http.post(url).header(SETTINGS_HEADER, &*self.settings_digest).body(body).timeout(timeout).send().await;
-        let mut response = sent.map_err(|e| {
-            let why = causes(&e);
-            if e.is_connect() { CallError::Unreachable(node, why) } else { CallError::Failed(node, why) }
-        })?;
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| CallError::Failed(node, causes(&e)))? {
-            if answer.len() + chunk.len() > ANSWER_MAX_BYTES {
-                return Err(CallError::Failed(node, format!("its answer is longer than {ANSWER_MAX_BYTES} bytes")));
-            }
-            answer.extend_from_slice(&chunk);
-        }
-        let status = response.status();
-        if status.is_success() { Ok(answer) } else { Err(CallError::Answered { node, status: status.as_u16(), body: answer }) }
+    fn link(&self, node: u64, lane: Lane) -> Arc<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.entry((node, lane)).or_insert_with(|| Arc::new(Link::new(node, self.dialer.clone()))).clone()
     }
 
-    /// Posts JSON, reads JSON.
+    fn peer(&self, node: u64, lane: Lane, address: &str) -> Peer {
+        self.addresses.learn_one(node, address);
+        Peer { link: self.link(node, lane) }
+    }
+
+    /// Closes every connection. What is still called connects anew.
+    pub fn close(&self) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Calls a node for what must be in time.
     ///
     /// # Errors
-    /// As `post`.
-    pub async fn call<Q: Serialize, A: DeserializeOwned>(
-        &self,
-        node: u64,
-        path: &str,
-        body: &Q,
-        timeout: Duration,
-    ) -> Result<A, CallError> {
-        let body = serde_json::to_vec(body).map_err(|e| CallError::Failed(node, e.to_string()))?;
-        let answer = self.post(node, path, body, timeout).await?;
-        serde_json::from_slice(&answer).map_err(|e| CallError::Failed(node, format!("its answer does not parse: {e}")))
+    /// When there is no answer.
+    pub async fn call(&self, node: u64, kind: u8, body: &[u8], timeout: Duration) -> Result<Answer, CallError> {
+        let lane = if kind == ask::FORWARD { Lane::Entries } else { Lane::Control };
+        let write = |out: &mut Vec<u8>| -> Result<(), String> {
+            out.extend_from_slice(body);
+            Ok(())
+        };
+        self.link(node, lane).call(kind, write, timeout).await.map(read_answer)
     }
 }
 
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
+fn read_answer(frame: Frame) -> Answer {
+    if frame.kind == super::wire::answer::DONE { Answer::Done(frame) } else { Answer::Problem(Problem::of_bytes(&frame.body)) }
+}
+
+fn failed(node: u64, why: impl ToString) -> CallError {
+    CallError::Failed(node, why.to_string())
+}
+
+fn done<T: DeserializeOwned>(node: u64, frame: Frame) -> Result<T, CallError> {
+    match read_answer(frame) {
+        Answer::Done(frame) => codec::whole(&frame.body).map_err(|e| failed(node, format!("its answer does not parse: {e}"))),
+        Answer::Problem(problem) => Err(failed(node, format!("it answered {}: {}", problem.status, problem.why))),
     }
-    text
 }
 
 fn rpc_error(error: &CallError) -> RPCError<TypeConfig> {
     match error {
         // openraft waits before it calls again.
         CallError::Unreachable(..) => RPCError::Unreachable(Unreachable::new(error)),
-        CallError::Failed(..) | CallError::Answered { .. } => RPCError::Network(NetworkError::new(error)),
+        CallError::Failed(..) => RPCError::Network(NetworkError::new(error)),
     }
 }
 
@@ -154,21 +141,81 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, node: &BasicNode) -> Peer {
-        self.addresses.learn_one(target, &node.addr);
-        Peer { target, peers: self.clone() }
+        self.peer(target, Lane::Entries, &node.addr)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, node: &BasicNode) -> Peer {
+        self.peer(target, Lane::Control, &node.addr)
+    }
+
+    async fn new_snapshot_client(&mut self, target: u64, node: &BasicNode) -> Peer {
+        self.peer(target, Lane::Snapshot, &node.addr)
     }
 }
 
-/// One of the other nodes.
+/// One of the other nodes, by one way.
 pub struct Peer {
-    target: u64,
-    peers: Peers,
+    link: Arc<Link>,
 }
 
 impl Peer {
-    async fn rpc<Q: Serialize, A: DeserializeOwned>(&self, path: &str, body: &Q, option: &RPCOption) -> Result<A, RPCError<TypeConfig>> {
-        self.peers.call(self.target, path, body, option.hard_ttl()).await.map_err(|e| rpc_error(&e))
+    async fn rpc<Q: Serialize, A: DeserializeOwned>(&self, kind: u8, body: &Q, timeout: Duration) -> Result<A, RPCError<TypeConfig>> {
+        let answer = self.link.call(kind, |out| codec::put(out, body), timeout).await;
+        answer.and_then(|frame| done(self.link.node(), frame)).map_err(|e| rpc_error(&e))
     }
+
+    /// Sends a part of a snapshot, once there is room on the way.
+    async fn chunk(&self, connection: &Arc<Connection>, on_the_way: &mut VecDeque<Sent>, bytes: &[u8]) -> Result<(), Lost> {
+        let write = |out: &mut Vec<u8>| -> Result<(), String> {
+            out.extend_from_slice(bytes);
+            Ok(())
+        };
+        on_the_way.push_back(connection.send(ask::SNAPSHOT_CHUNK, write)?);
+        while on_the_way.len() >= CHUNKS_IN_FLIGHT {
+            self.arrived(on_the_way).await?;
+        }
+        Ok(())
+    }
+
+    async fn arrived(&self, on_the_way: &mut VecDeque<Sent>) -> Result<(), Lost> {
+        let Some(sent) = on_the_way.pop_front() else { return Ok(()) };
+        match read_answer(sent.answer(APPEND_TIMEOUT).await?) {
+            Answer::Done(_) => Ok(()),
+            Answer::Problem(problem) => Err(Lost::NotSent(problem.why)),
+        }
+    }
+
+    async fn send_snapshot(&self, vote: Vote, snapshot: Snapshot, timeout: Duration) -> Result<SnapshotResponse<TypeConfig>, CallError> {
+        let node = self.link.node();
+        let connection = self.link.connection().await?;
+        let lost = |e: Lost| self.link.failed(&e);
+        let head = SnapshotHead { vote, meta: snapshot.meta, len_bytes: snapshot.snapshot.len() as u64 };
+        let begun = connection.send(ask::SNAPSHOT_BEGIN, |out| serde_json::to_writer(out, &head)).map_err(lost)?;
+        let mut on_the_way = VecDeque::from([begun]);
+        for bytes in snapshot.snapshot.chunks(CHUNK_BYTES) {
+            self.chunk(&connection, &mut on_the_way, bytes).await.map_err(lost)?;
+        }
+        while !on_the_way.is_empty() {
+            self.arrived(&mut on_the_way).await.map_err(lost)?;
+        }
+        let ended = connection.send(ask::SNAPSHOT_END, |_| Ok::<_, String>(())).map_err(lost)?;
+        done(node, ended.answer(timeout).await.map_err(lost)?)
+    }
+}
+
+/// A follower's answer in openraft's form for streams.
+fn appended(node: u64, frame: Frame, message: &Ends) -> Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>> {
+    let answer: AppendEntriesResponse<TypeConfig> = done(node, frame).map_err(|e| rpc_error(&e))?;
+    if answer.is_conflict() && message.prev.is_none() {
+        return Err(rpc_error(&failed(node, "it says that the beginning of the log conflicts with its own")));
+    }
+    Ok(answer.into_stream_result(message.prev, message.last))
+}
+
+/// Between which entries a message stands.
+struct Ends {
+    prev: Option<super::LogId>,
+    last: Option<super::LogId>,
 }
 
 impl RaftNetworkV2<TypeConfig> for Peer {
@@ -179,11 +226,39 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.rpc(paths::APPEND, &rpc, &option).await
+        let answer = self.link.call(ask::APPEND, |out| codec::put_append(out, &rpc), option.hard_ttl()).await;
+        answer.and_then(|frame| done(self.link.node(), frame)).map_err(|e| rpc_error(&e))
+    }
+
+    /// Several messages are on their way at once. They share a connection, and the other node takes them in its order.
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<'s, Result<BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>, RPCError<TypeConfig>>>
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(async move {
+            let connection = self.link.connection().await.map_err(|e| rpc_error(&e))?;
+            let link = &self.link;
+            let answers = input.map(move |rpc| {
+                let ends = Ends { prev: rpc.prev_log_id, last: rpc.entries.last().map(|e| e.log_id).or(rpc.prev_log_id) };
+                let sent = connection.send(ask::APPEND, |out| codec::put_append(out, &rpc));
+                async move {
+                    let frame = match sent {
+                        Ok(sent) => sent.answer(APPEND_TIMEOUT).await,
+                        Err(lost) => Err(lost),
+                    };
+                    appended(link.node(), frame.map_err(|e| rpc_error(&link.failed(&e)))?, &ends)
+                }
+            });
+            Ok(Box::pin(answers.buffered(APPENDS_IN_FLIGHT)) as BoxStream<'s, _>)
+        })
     }
 
     async fn vote(&mut self, rpc: VoteRequest<TypeConfig>, option: RPCOption) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.rpc(paths::VOTE, &rpc, &option).await
+        self.rpc(ask::VOTE, &rpc, option.hard_ttl()).await
     }
 
     async fn pre_vote(
@@ -191,7 +266,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         rpc: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.rpc(paths::PRE_VOTE, &rpc, &option).await
+        self.rpc(ask::PRE_VOTE, &rpc, option.hard_ttl()).await
     }
 
     async fn transfer_leader(
@@ -199,7 +274,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         rpc: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
-        self.rpc(paths::TRANSFER, &rpc, &option).await
+        self.rpc(ask::TRANSFER_LEADER, &rpc, option.hard_ttl()).await
     }
 
     async fn full_snapshot(
@@ -209,14 +284,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let head = SnapshotHead { vote, meta: snapshot.meta };
-        let body = wire::pack_snapshot(&head, &snapshot.snapshot).map_err(|e| StreamingError::Network(NetworkError::new(&e)))?;
-        drop(snapshot.snapshot);
-        let sending = self.peers.post(self.target, paths::SNAPSHOT, body, option.hard_ttl());
-        let answer = tokio::select! {
+        let sending = tokio::time::timeout(option.hard_ttl(), self.send_snapshot(vote, snapshot, option.hard_ttl()));
+        let sent = tokio::select! {
             closed = cancel => return Err(StreamingError::Closed(closed)),
-            answer = sending => answer.map_err(|e| StreamingError::from(rpc_error(&e)))?,
+            sent = sending => sent,
         };
-        serde_json::from_slice(&answer).map_err(|e| StreamingError::Network(NetworkError::new(&e)))
+        let late = || failed(self.link.node(), format!("the snapshot was not installed within {:?}", option.hard_ttl()));
+        sent.unwrap_or_else(|_| Err(late())).map_err(|e| StreamingError::from(rpc_error(&e)))
     }
 }

@@ -1,49 +1,94 @@
-//! What nodes say to each other beside openraft's own messages.
+//! What nodes say to each other: the kinds of frames, and what is in them beside openraft's own messages.
 
-use super::{LogId, SnapshotMeta, Vote};
-use picket_core::coordination::Request;
+use super::{LogId, SnapshotMeta, Unreadable, Vote, Written};
+use bytes::Bytes;
 use picket_core::ids::Principal;
 use serde::{Deserialize, Serialize};
 
-/// Carries the digest of the caller's settings: nodes that decide by different rules must not be of one group.
-pub const SETTINGS_HEADER: &str = "x-picket-settings";
+/// The protocol's name in the TLS handshake (ALPN): by it nodes and clients share a port. Another version is another name.
+pub const ALPN: &[u8] = b"picket-raft/1";
 
-/// Paths that only nodes may call.
-pub mod paths {
+/// Kinds of calls.
+pub mod ask {
+    /// The first frame of a connection: [`super::Greeting`].
+    pub const GREET: u8 = 0;
     /// Log entries and heartbeats.
-    pub const APPEND: &str = "/raft/append";
+    pub const APPEND: u8 = 1;
     /// A candidate asks.
-    pub const VOTE: &str = "/raft/vote";
+    pub const VOTE: u8 = 2;
     /// Somebody asks whether it would be worth being a candidate.
-    pub const PRE_VOTE: &str = "/raft/pre-vote";
-    /// A whole snapshot.
-    pub const SNAPSHOT: &str = "/raft/snapshot";
+    pub const PRE_VOTE: u8 = 3;
+    /// The leader wants another node to lead.
+    pub const TRANSFER_LEADER: u8 = 4;
     /// How far a follower must have applied before it may answer a read.
-    pub const READ_INDEX: &str = "/raft/read-index";
-    /// The leader wants another to lead.
-    pub const TRANSFER: &str = "/raft/transfer";
+    pub const READ_INDEX: u8 = 5;
+    /// A command that a client gave to a follower: [`super::Speaker`], then the request's text.
+    pub const FORWARD: u8 = 6;
+    /// A snapshot begins: [`super::SnapshotHead`] as JSON.
+    pub const SNAPSHOT_BEGIN: u8 = 7;
+    /// Its next bytes, in order.
+    pub const SNAPSHOT_CHUNK: u8 = 8;
+    /// It is whole: install it.
+    pub const SNAPSHOT_END: u8 = 9;
     /// Who the members are, as the node that is asked knows it.
-    pub const MEMBERS: &str = "/raft/members";
-    /// A command that a client gave to a follower.
-    pub const FORWARD: &str = "/raft/forward";
+    pub const MEMBERS: u8 = 10;
 }
 
-/// The head of a snapshot message; the state follows it.
-#[derive(Serialize, Deserialize)]
+/// Kinds of answers.
+pub mod answer {
+    /// What was asked for.
+    pub const DONE: u8 = 0;
+    /// HTTP status (2 bytes, little-endian) and the problem as JSON.
+    pub const PROBLEM: u8 = 1;
+}
+
+/// What a connection begins with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Greeting {
+    /// Who calls; must be who the certificate says.
+    pub from: u64,
+    /// Who is meant.
+    pub to: u64,
+    /// Digest of the caller's settings: nodes that decide by different rules must not be of one group.
+    pub settings: String,
+}
+
+/// The head of a snapshot; its bytes follow in chunks.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct SnapshotHead {
     /// The leader's vote.
     pub vote: Vote,
     /// What the snapshot covers.
     pub meta: SnapshotMeta,
+    /// Bytes that follow.
+    pub len_bytes: u64,
 }
 
-/// A command with who said it, as the follower took it from their certificate.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Forwarded {
+/// Who said what is passed on, as the follower took it from their certificate.
+#[derive(Serialize, Deserialize)]
+pub struct Speaker {
     /// Who.
     pub principal: Principal,
+}
+
+/// A command that is passed on to the leader.
+#[derive(Clone, Debug)]
+pub struct Forwarded {
+    /// Who said it.
+    pub principal: Principal,
     /// What.
-    pub request: Request,
+    pub written: Written,
+}
+
+impl Forwarded {
+    /// Reads a call's body: [`Speaker`], then the request's text.
+    ///
+    /// # Errors
+    /// What does not parse.
+    pub fn read(body: &Bytes) -> Result<Self, Unreadable> {
+        let (Speaker { principal }, text) = postcard::take_from_bytes(body)?;
+        Ok(Self { principal, written: Written::read(body.slice_ref(text))? })
+    }
 }
 
 /// The leader's answer to a follower's read.
@@ -51,28 +96,4 @@ pub struct Forwarded {
 pub struct ReadIndex {
     /// Apply up to here first.
     pub log_id: LogId,
-}
-
-/// Head and state in one body: the head's length, the head, the state.
-///
-/// # Errors
-/// When the head does not serialise.
-pub fn pack_snapshot(head: &SnapshotHead, state: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
-    let head = serde_json::to_vec(head)?;
-    let mut body = Vec::with_capacity(8 + head.len() + state.len());
-    body.extend_from_slice(&(head.len() as u64).to_le_bytes());
-    body.extend_from_slice(&head);
-    body.extend_from_slice(state);
-    Ok(body)
-}
-
-/// Takes apart what `pack_snapshot` made.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn unpack_snapshot(body: &[u8]) -> Result<(SnapshotHead, &[u8]), String> {
-    let (len, rest) = body.split_first_chunk::<8>().ok_or("the body is too short")?;
-    let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|e| e.to_string())?;
-    let (head, state) = rest.split_at_checked(len).ok_or("the head is cut off")?;
-    Ok((serde_json::from_slice(head).map_err(|e| e.to_string())?, state))
 }

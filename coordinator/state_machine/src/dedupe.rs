@@ -8,12 +8,14 @@ use picket_core::limits::Violation;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An answer, with its place among those of its principal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Kept {
     place: u64,
-    reply: Reply,
+    /// Shared with a snapshot that is being written.
+    reply: Arc<Reply>,
 }
 
 /// Answers of one principal. A bound of its own each: nobody's retries are forgotten because somebody else is loud.
@@ -33,7 +35,7 @@ pub(crate) struct Dedupe {
 
 impl Dedupe {
     pub(crate) fn find(&self, principal: &Principal, request: &RequestId) -> Option<&Reply> {
-        self.by_principal.get(&principal.to_string())?.by_request.get(request).map(|kept| &kept.reply)
+        self.by_principal.get(&principal.to_string())?.by_request.get(request).map(|kept| &*kept.reply)
     }
 
     /// Makes room before the command is carried out: what cannot be remembered must not happen.
@@ -63,7 +65,7 @@ impl Dedupe {
         let answers = self.by_principal.entry(principal.to_string()).or_default();
         let place = answers.places;
         answers.places += 1;
-        answers.by_request.insert(request.clone(), Kept { place, reply: reply.clone() });
+        answers.by_request.insert(request.clone(), Kept { place, reply: Arc::new(reply.clone()) });
         answers.oldest_first.insert(place, (now, request.clone()));
         self.total += 1;
     }

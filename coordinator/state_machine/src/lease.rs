@@ -13,6 +13,7 @@ use picket_core::scope::{FencingToken, Scope};
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Who holds a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +80,8 @@ pub(crate) type LeaseId = u64;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub(crate) struct Leases {
-    live: BTreeMap<LeaseId, Lease>,
+    /// Shared with a snapshot that is being written.
+    live: BTreeMap<LeaseId, Arc<Lease>>,
     /// The last token of scopes that are free, oldest first. Tokens rise on forgotten ones too: one counter serves all.
     last: BTreeMap<FencingToken, Scope>,
     #[serde(skip)]
@@ -88,7 +90,7 @@ pub(crate) struct Leases {
 
 /// What can be told from the leases themselves.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Index {
+pub(crate) struct Index {
     held: BTreeMap<Scope, LeaseId>,
     by_expiry: BTreeSet<(Timestamp, LeaseId)>,
     noticed: BTreeSet<LeaseId>,
@@ -101,7 +103,7 @@ struct Index {
 
 #[derive(Deserialize)]
 struct Stored {
-    live: BTreeMap<LeaseId, Lease>,
+    live: BTreeMap<LeaseId, Arc<Lease>>,
     last: BTreeMap<FencingToken, Scope>,
 }
 
@@ -120,11 +122,20 @@ impl From<Stored> for Leases {
 
 impl Leases {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LeaseId, &Lease)> {
-        self.live.iter().map(|(id, lease)| (*id, lease))
+        self.live.iter().map(|(id, lease)| (*id, &**lease))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.live.len()
+    }
+
+    /// The index, to be put back: a copy that is only stored does without.
+    pub(crate) fn take_index(&mut self) -> Index {
+        std::mem::take(&mut self.index)
+    }
+
+    pub(crate) fn put_index(&mut self, index: Index) {
+        self.index = index;
     }
 
     /// Leases of other automation.
@@ -137,11 +148,11 @@ impl Leases {
     }
 
     pub(crate) fn at(&self, scope: &Scope) -> Option<&Lease> {
-        self.live.get(self.index.held.get(scope)?)
+        self.get(self.id_at(scope)?)
     }
 
     pub(crate) fn get(&self, id: LeaseId) -> Option<&Lease> {
-        self.live.get(&id)
+        self.live.get(&id).map(|lease| &**lease)
     }
 
     pub(crate) fn all_free(&self, scopes: &[Scope]) -> bool {
@@ -181,7 +192,7 @@ impl Leases {
         preempted.chain(self.index.by_expiry.first().map(|(at, _)| *at)).min()
     }
 
-    fn insert(&mut self, id: LeaseId, lease: Lease) {
+    fn insert(&mut self, id: LeaseId, lease: Arc<Lease>) {
         for (scope, _) in &lease.scopes {
             self.index.held.insert(scope.clone(), id);
             if let Some(token) = self.index.last_of.remove(scope) {
@@ -215,7 +226,7 @@ impl Leases {
             self.index.offered.remove(&(name.clone(), request.clone()));
         }
         self.index.foreign -= usize::from(lease.is_foreign());
-        Some(lease)
+        Some(Arc::unwrap_or_clone(lease))
     }
 
     fn remember(&mut self, scope: Scope, token: FencingToken) {
@@ -232,7 +243,7 @@ impl Leases {
     }
 
     pub(crate) fn set_expiry(&mut self, id: LeaseId, at: Timestamp) {
-        if let Some(lease) = self.live.get_mut(&id) {
+        if let Some(lease) = self.live.get_mut(&id).map(Arc::make_mut) {
             self.index.by_expiry.remove(&(lease.terms.expires_at, id));
             lease.terms.expires_at = at;
             self.index.by_expiry.insert((at, id));
@@ -240,7 +251,7 @@ impl Leases {
     }
 
     pub(crate) fn set_notice(&mut self, id: LeaseId, at: Option<Timestamp>) {
-        let Some(lease) = self.live.get_mut(&id) else { return };
+        let Some(lease) = self.live.get_mut(&id).map(Arc::make_mut) else { return };
         lease.preempt_at = at;
         if at.is_some() {
             self.index.noticed.insert(id);
@@ -251,14 +262,14 @@ impl Leases {
 
     /// The request came back for what it was granted.
     pub(crate) fn pick_up(&mut self, id: LeaseId, now: Timestamp) -> Option<&Lease> {
-        let lease = self.live.get_mut(&id)?;
+        let lease = Arc::make_mut(self.live.get_mut(&id)?);
         if let (Holder::Principal(name), Some(request)) = (&lease.holder, lease.terms.offered.take()) {
             self.index.offered.remove(&(name.clone(), request));
         }
         let until = now.plus_ms(lease.terms.ttl_ms);
         let until = lease.preempt_at.map_or(until, |at| until.min(at.max(now)));
         self.set_expiry(id, until);
-        self.live.get(&id)
+        self.get(id)
     }
 
     /// A change of leader moved the clock: leases that end with time end so much later. Touches every one of them, which is rare.
@@ -326,7 +337,7 @@ pub(crate) fn grant(state: &mut State, holder: Holder, scopes: &[Scope], terms: 
     let Some((_, first)) = taken.first() else { return BTreeMap::new() };
     let id = first.0;
     let tokens = taken.iter().cloned().collect();
-    state.leases.insert(id, Lease { holder, scopes: taken, terms, preempt_at: None });
+    state.leases.insert(id, Arc::new(Lease { holder, scopes: taken, terms, preempt_at: None }));
     tokens
 }
 

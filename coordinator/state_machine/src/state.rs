@@ -102,6 +102,16 @@ impl State {
         }
     }
 
+    /// A copy to be written as a snapshot, and for nothing else: what can be told from the rest is left out. The large parts are shared,
+    /// so it costs little while everybody waits.
+    #[must_use]
+    pub fn frozen(&mut self) -> impl Serialize + Send + 'static + use<> {
+        let index = self.leases.take_index();
+        let frozen = self.clone();
+        self.leases.put_index(index);
+        frozen
+    }
+
     /// The replicated clock.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

@@ -1,27 +1,91 @@
 //! Who may speak, and as whom.
 
-use crate::group::{Group, acquire, everyone, lease, raw};
+use crate::group::{DEADLINE, Group, acquire, everyone, lease, raw};
 use picket_coordinator::pki;
-use picket_coordinator::raft::wire::{Forwarded, paths};
+use picket_coordinator::raft::addresses::AddressBook;
+use picket_coordinator::raft::link::{CallError, Dialer, Link};
+use picket_coordinator::raft::wire::{ALPN, Greeting, ask};
+use picket_coordinator::tls::Identity;
+use picket_coordinator_transport::connection::Connection;
 use picket_core::coordination::{Answer, Command, Request};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::ports::{Coordinator as _, PortError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// The way to a node, called as `principal` with a greeting that says it comes from node `from`.
+fn link(group: &Group, principal: &Principal, from: u64, to: u64, settings: &str) -> Link {
+    link_by(&group.addresses, group, principal, from, to, settings)
+}
+
+fn link_by(addresses: &BTreeMap<u64, String>, group: &Group, principal: &Principal, from: u64, to: u64, settings: &str) -> Link {
+    let identity = Identity::read(&group.pki(), principal).unwrap();
+    let settings = settings.to_owned();
+    let greeting = move |to| (ask::GREET, postcard::to_stdvec(&Greeting { from, to, settings: settings.clone() }).unwrap());
+    let addresses = AddressBook::new(addresses).unwrap();
+    Link::new(to, Arc::new(Dialer::new(&identity, addresses, Arc::new(greeting)).unwrap()))
+}
+
+fn refused(connected: Result<Arc<Connection>, CallError>) -> String {
+    match connected {
+        Err(CallError::Unreachable(_, why)) => why,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was let in"),
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn raft_routes_are_for_nodes_and_nobody_speaks_for_another() {
+async fn only_nodes_with_the_same_settings_connect_and_each_as_itself() {
+    let group = Group::start().await;
+    let agent = Principal::Agent(AgentKind::Sre);
+    for stranger in [&agent, &Principal::Human("test".into()), &Principal::Actuator("east".into())] {
+        let why = refused(link(&group, stranger, 2, 1, "").connection().await);
+        assert!(why.contains("for nodes of the coordinator"), "{stranger}: {why}");
+    }
+    let why = refused(link(&group, &Principal::Node(2), 3, 1, "").connection().await);
+    assert!(why.contains("the certificate says node 2"), "{why}");
+    let why = refused(link(&group, &Principal::Node(2), 2, 1, "other").connection().await);
+    assert!(why.contains("different settings"), "{why}");
+    // Whoever is at the address of node 1 must be node 1.
+    let mut elsewhere = group.addresses.clone();
+    elsewhere.insert(1, group.addresses[&3].clone());
+    let misled = link_by(&elsewhere, &group, &Principal::Node(2), 2, 1, "");
+    let why = refused(misled.connection().await);
+    assert!(why.contains("certificate"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_greeting_ends_the_connection_and_harms_nothing() {
+    let group = Group::start().await;
+    let identity = Identity::read(&group.pki(), &Principal::Node(2)).unwrap();
+    let mut tls = identity.client().unwrap();
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    let tls = tokio_rustls::TlsConnector::from(Arc::new(tls));
+    let long = (u32::MAX - 1).to_le_bytes();
+    for bytes in [
+        &long[..],
+        &[3, 0, 0, 0, 1, 2, 3],
+        &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::APPEND],
+        &[9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ask::GREET],
+    ] {
+        let stream = tokio::net::TcpStream::connect(&group.addresses[&1]).await.unwrap();
+        let mut stream = tls.connect("node-1.picket".try_into().unwrap(), stream).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await.unwrap();
+        assert!(ended.is_err() || rest.len() < 1_000, "{bytes:?}: {rest:?}");
+    }
+    lease(&group.human(&[1]), "r", "a").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_speaks_for_another() {
     let group = Group::start().await;
     let leader = group.leader().await;
     let base = format!("https://{}", group.addresses[&leader]);
     let agent = Principal::Agent(AgentKind::Sre);
     let stop = Request { request_id: "evil".into(), command: Command::Stop { keep_undos: false } };
-    let forged = Forwarded { principal: Principal::Human("test".into()), request: stop.clone() };
-    for stranger in [&agent, &Principal::Human("test".into()), &Principal::Actuator("east".into())] {
-        let http = raw(&group.pki(), stranger);
-        for path in [paths::APPEND, paths::VOTE, paths::PRE_VOTE, paths::SNAPSHOT, paths::READ_INDEX, paths::FORWARD] {
-            let answer = http.post(format!("{base}{path}")).json(&forged).send().await.unwrap();
-            assert_eq!(answer.status().as_u16(), 403, "{stranger} at {path}");
-        }
-    }
     // A name in the message is not believed: there is no place for one, and one that is put there changes nothing.
     let mut body = serde_json::to_value(&stop).unwrap();
     body["principal"] = serde_json::json!({"human": "test"});

@@ -46,6 +46,8 @@ pub struct ActiveFault {
     pub memory_demand_bytes: f64,
     /// Size of the volume when it began to fill, in bytes.
     pub volume_bytes: f64,
+    /// Used of it then, in bytes.
+    pub volume_used_bytes: f64,
     /// Replicas when it began.
     pub replicas: u32,
     /// Certificates issued when it began.
@@ -102,6 +104,7 @@ impl SimCluster {
             bad_image: String::new(),
             memory_demand_bytes: 0.0,
             volume_bytes: 0.0,
+            volume_used_bytes: 0.0,
             replicas: 0,
             certificates: 0,
             cpu_request: 0.0,
@@ -148,7 +151,7 @@ impl SimCluster {
             right_services: right.into_iter().map(|at| self.id_of(at)).collect(),
             affected: affected.into_iter().map(|at| self.id_of(at)).collect(),
             cause: causes.first().copied(),
-            also_right: causes.iter().skip(1).copied().collect(),
+            also_right: causes.iter().skip(1).chain(plan.kind.right_without_act()).copied().collect(),
             remedies: plan.kind.remedies().to_vec(),
             agent: plan.kind.agent(),
             is_trap: plan.kind.class() == FaultClass::Trap,
@@ -213,6 +216,7 @@ impl SimCluster {
                 self.apply_effect(index);
             }
         }
+        self.lift_quarantines();
     }
 
     /// After traffic: is the service within its bounds?
@@ -262,7 +266,7 @@ impl SimCluster {
         let limit = service.deployment.as_ref().and_then(|d| d.memory_limit_bytes).unwrap_or(5e8);
         let (replicas, cpu) = (service.desired(), service.deployment.as_ref().map_or(0.0, |d| d.cpu_request));
         let certificates = service.certificate.as_ref().map_or(0, |c| c.issued);
-        let volume = service.volume.as_ref().map_or(0.0, |v| v.capacity_bytes);
+        let (volume, used) = service.volume.as_ref().map_or((0.0, 0.0), |v| (v.capacity_bytes, v.used_bytes));
         let node = service.pods.first().map_or(NODES[0], |pod| pod.node);
         let action_ids = self.action_ids(at);
         let now = self.now;
@@ -272,6 +276,7 @@ impl SimCluster {
         fault.pods_before = now;
         fault.memory_demand_bytes = limit * (1.07 + 0.4 * (strength - 1.0));
         fault.volume_bytes = volume;
+        fault.volume_used_bytes = used;
         fault.replicas = replicas;
         fault.certificates = certificates;
         fault.cpu_request = cpu;
@@ -292,6 +297,7 @@ impl SimCluster {
                 }
                 self.issue_certificate(at, now.plus_ms(left_ms));
             }
+            FaultKind::OverRequested | FaultKind::IdleService => self.waste_anew(index),
             FaultKind::NodeTrouble => {
                 let touched: Vec<_> = (0..self.services.len())
                     .filter(|s| self.services[*s].volume.is_some() && self.services[*s].pods.iter().any(|p| p.node == node))
@@ -348,6 +354,9 @@ impl SimCluster {
 
     pub(super) fn end(&mut self, index: usize, by: Remedier) {
         let now = self.now;
+        if by == Remedier::Person {
+            self.repair_by_hand(index);
+        }
         let fault = &mut self.faults[index];
         fault.state = FaultState::Ended;
         fault.truth.end = Some(now);

@@ -2,6 +2,7 @@
 
 pub mod effects;
 pub mod lifecycle;
+pub mod person;
 pub mod remedied;
 
 use picket_core::action::RemediationKind;
@@ -167,6 +168,15 @@ impl FaultKind {
             Self::SuspiciousWorkload => &[Cause::SuspiciousWorkload],
             Self::OverRequested => &[Cause::OverRequested],
             Self::IdleService => &[Cause::IdleService],
+            _ => &[],
+        }
+    }
+
+    /// Other names that are right, when nothing is done about it: whoever may not touch a service may still say what is wrong with it.
+    #[must_use]
+    pub const fn right_without_act(self) -> &'static [Cause] {
+        match self {
+            Self::ProtectedFault => &[Cause::StuckProcess],
             _ => &[],
         }
     }

@@ -117,13 +117,13 @@ impl SimCluster {
         let service = &self.services[fault.at];
         let desired = service.desired() as usize;
         let all_ready = service.ready_pods() >= desired;
+        // The controllers take what a person wrote up in the step after.
+        let taken_up = self.now.since_ms(fault.set_off) >= 3_000;
         let replaced = || all_ready && service.pods.iter().all(|p| p.created_at > fault.pods_before);
         match fault.plan.kind {
             FaultKind::OomKill => all_ready && service.pods.iter().all(|p| p.memory_limit_bytes >= fault.memory_demand_bytes),
             FaultKind::MemoryLeak | FaultKind::LatencySpike | FaultKind::SlowDependency => replaced(),
             FaultKind::ErrorSurge | FaultKind::BadDeployment | FaultKind::CrashLoop => {
-                // The controllers take the release up in the step after it was written.
-                let taken_up = self.now.since_ms(fault.set_off) >= 3_000;
                 let image = service.deployment.as_ref().is_some_and(|d| d.image != fault.bad_image);
                 taken_up
                     && image
@@ -134,8 +134,8 @@ impl SimCluster {
             FaultKind::DiskFilling => service.volume.as_ref().is_some_and(|v| v.capacity_bytes >= 1.2 * fault.volume_bytes),
             FaultKind::CertificateExpiring => service.certificate.as_ref().is_some_and(|c| c.issued > fault.certificates),
             FaultKind::SuspiciousWorkload => service.quarantined,
-            FaultKind::OverRequested => service.deployment.as_ref().is_some_and(|d| d.cpu_request <= 0.6 * fault.cpu_request),
-            FaultKind::IdleService => service.deployment.as_ref().is_some_and(|d| d.replicas < fault.replicas) && desired <= 1,
+            FaultKind::OverRequested => taken_up && service.deployment.as_ref().is_some_and(|d| d.cpu_request <= 0.6 * fault.cpu_request),
+            FaultKind::IdleService => taken_up && service.deployment.as_ref().is_some_and(|d| d.replicas < fault.replicas) && desired <= 1,
             _ => false,
         }
     }

@@ -54,7 +54,10 @@ fn ebbing(incident: &Incident, context: &DiagnosisContext, leading: Option<Cause
     if !matches!(leading, None | Some(Cause::LoadSurge)) {
         return None;
     }
-    let loaded = incident.anomalies.iter().find(|a| a.symptom == Symptom::TrafficHigh)?;
+    let Some(loaded) = incident.anomalies.iter().find(|a| a.symptom == Symptom::TrafficHigh) else {
+        // The figures say so already, its detector not yet: it takes some windows.
+        return leading.map(|_| "the load has only just risen and may ebb".to_owned());
+    };
     let name = &loaded.service.name;
     if !incident.anomalies.iter().any(|a| has_impact(a.symptom)) {
         return Some(format!("{name} gets more requests than usual and answers them as well as ever"));

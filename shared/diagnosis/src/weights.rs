@@ -139,9 +139,10 @@ const MEMORY_LEAK: Profile = Profile {
 const BAD_DEPLOYMENT: Profile = Profile {
     prior: PRIOR,
     rows: &[
-        // No rollout, no bad deployment; one that is some minutes old is weaker.
+        // No rollout, no bad deployment. One that served well for minutes is hardly a better reason than none: what else is asked here
+        // (failing requests, nothing else to blame) shows with causes outside the catalogue just as well.
         row(RolloutRecent, STRONG, -PROOF),
-        row(RolloutJustBefore, STRONG, -STRONG),
+        row(RolloutJustBefore, STRONG, -PROOF),
         row(Degraded, FAIR, -PROOF),
         shows(S::ErrorRateHigh, FAIR, -SLIGHT),
         shows(S::LatencyHigh, SLIGHT, NOTHING),

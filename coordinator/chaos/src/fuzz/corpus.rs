@@ -1,6 +1,7 @@
 //! Real messages: one of each command, by someone who may send it.
 
-use picket_core::ids::{AgentKind, Principal};
+use picket_core::facts::{ClusterFacts, ServiceFacts};
+use picket_core::ids::{AgentKind, Principal, ServiceId};
 use serde_json::{Value, json};
 
 /// A request and who says it.
@@ -27,14 +28,20 @@ fn proposal() -> Value {
 }
 
 fn facts() -> Value {
-    let one = json!({
-        "ready": 4, "total": 4, "desired": 4, "disrupted_by_others": 0, "tier": 2, "dependants": ["east/shop/s2"],
-        "namespaces_touched": ["shop"], "error_budget_burn": 0.5, "foreign_rollout": false, "unmanaged": false,
-    });
-    json!({
-        "cluster": "east", "observer_epoch": 1, "seq": 1, "echo": 1_000, "graph_version": 1,
-        "services": {"east/shop/s1": one, "east/shop/s2": one, "east/pay/s3": one},
-    })
+    let known = ServiceFacts {
+        ready: 4,
+        total: 4,
+        desired: 4,
+        tier: 2,
+        dependants: vec![ServiceId::new("east", "shop", "s2")],
+        namespaces_touched: vec!["shop".into()],
+        error_budget_burn: 0.5,
+        ..ServiceFacts::default()
+    };
+    let services =
+        [("shop", "s1"), ("shop", "s2"), ("pay", "s3")].map(|(namespace, name)| (ServiceId::new("east", namespace, name), known.clone()));
+    let facts = ClusterFacts { cluster: "east".into(), observer_epoch: 1, seq: 1, services: services.into(), ..ClusterFacts::default() };
+    serde_json::to_value(facts).unwrap_or_default()
 }
 
 fn receipt() -> Value {
@@ -71,11 +78,11 @@ pub fn requests() -> Vec<Said> {
         ),
         (&actuator, json!({"command": "fence_raised", "actuator_epoch": 2, "stop_epoch": 1})),
         (&observer, json!({"command": "grade", "entry": "act-1", "observer_epoch": 1, "outcome": {"outcome": "recovered", "why": "yes"}})),
-        (&human, json!({"command": "undo", "entry": "act-1"})),
-        (&human, json!({"command": "resolve", "entry": "act-1", "resolution": "settled"})),
+        (&human, json!({"command": "undo", "entry": "act-1", "stop_epoch": 0})),
+        (&human, json!({"command": "resolve", "entry": "act-1", "resolution": {"undo": {"stop_epoch": 0}}})),
         (&human, json!({"command": "stop", "keep_undos": true})),
-        (&human, json!({"command": "resume"})),
-        (&human, json!({"command": "set_phase", "agent": "sre", "phase": "autonomous", "why": "test"})),
+        (&human, json!({"command": "resume", "stop_epoch": 1})),
+        (&human, json!({"command": "set_phase", "agent": "sre", "phase": "autonomous", "stop_epoch": 0, "why": "test"})),
         (&human, json!({"command": "report_violation", "invariant": "I4", "agent": "sre", "detail": "seen"})),
         (&human, json!({"command": "acquire_lease", "scopes": ["cluster:east", "ext:a/b", "ns:east/shop"], "ttl_ms": 1_000})),
         (&human, json!({"command": "queue_lease", "scopes": ["ext:a/b"], "ttl_ms": 1_000, "priority": "containment"})),
@@ -96,6 +103,7 @@ pub fn requests() -> Vec<Said> {
             ]}),
         ),
         (&human, json!({"command": "waive_journal", "cluster": "east", "why": "lost"})),
+        (&human, json!({"command": "backup_taken", "revision": 3})),
         (&human, json!({"command": "retire_cluster", "cluster": "west", "why": "gone"})),
     ];
     let numbered = (0..).zip(commands);

@@ -11,6 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 const SLACK_MS: i64 = 30_000;
 /// Of a callee's share of failures: a service that was just changed and fails at least so much does not merely pass them on.
 const PASSED_ON: f64 = 0.5;
+/// Times the failures that a callee shows, and a share on top: whoever fails more requests than that fails some by itself.
+const FAILS_MORE: f64 = 2.0;
+const FAILS_MORE_BY: f64 = 0.1;
+/// Times the usual: a callee this slow makes its callers fail by their deadlines, and nobody counts those calls as failed but they.
+const SLOW_ENOUGH_TO_FAIL: f64 = 3.0;
+/// Times what a callee measures itself: a caller that waits so much longer waits for something between them.
+const WAITS_LONGER: f64 = 3.0;
 /// Services walked before a circle is assumed.
 const WALK_MAX: usize = 32;
 
@@ -51,7 +58,9 @@ impl<'a> Blame<'a> {
 
     /// True when a service shows trouble that no callee could have given it.
     pub fn is_own(&self, service: &ServiceId) -> bool {
-        self.shown.get(service).is_some_and(|s| s.own) || (self.changed.contains(service) && self.blamed(service).is_none())
+        self.shown.get(service).is_some_and(|s| s.own)
+            || self.exceeds_callees(service)
+            || (self.changed.contains(service) && self.blamed(service).is_none())
     }
 
     fn root(&self, service: &ServiceId) -> ServiceId {
@@ -76,9 +85,7 @@ impl<'a> Blame<'a> {
 
     /// Fails or slows more than the callee could make it: whoever passes trouble on has less of it.
     fn outdoes(&self, service: &ServiceId, callee: &ServiceId) -> bool {
-        let of = |service: &ServiceId, symptom: Symptom| {
-            self.shown.get(service).and_then(|s| s.anomalies.iter().find(|a| a.symptom == symptom && &a.service == service).copied())
-        };
+        let of = |service: &ServiceId, symptom: Symptom| self.shows(service, symptom);
         let seen_by_caller = self.shown.get(service).into_iter().flat_map(|s| &s.anomalies);
         let seen_by_caller = seen_by_caller.filter(|a| a.symptom == Symptom::DependencyErrorsHigh && a.peer.as_ref() == Some(callee));
         let failing = of(callee, Symptom::ErrorRateHigh).into_iter().chain(seen_by_caller.copied()).map(|a| a.value).fold(0.0, f64::max);
@@ -87,9 +94,46 @@ impl<'a> Blame<'a> {
             || of(service, Symptom::LatencyHigh).is_some_and(|a| slowing(a) > of(callee, Symptom::LatencyHigh).map_or(1.0, slowing))
     }
 
+    /// Fails or waits more than its callees, by their own measure, could make it: a fault of its own, or of the way to them, beside
+    /// whatever they have.
+    fn exceeds_callees(&self, service: &ServiceId) -> bool {
+        let Some(shown) = self.shown.get(service) else { return false };
+        let peers = shown.anomalies.iter().filter_map(|a| a.peer.clone());
+        let callees: BTreeSet<ServiceId> = self.graph.callees(service).into_iter().chain(peers).collect();
+        // Who is down or starts anew measures nothing of the calls that it does not take.
+        if callees.iter().any(|callee| self.shown.get(callee).is_some_and(|s| s.own)) {
+            return false;
+        }
+        let waits = |a: &Anomaly| {
+            a.symptom == Symptom::DependencyLatencyHigh
+                && a.peer.as_ref().and_then(|p| self.shows(p, Symptom::LatencyHigh)).is_some_and(|own| a.value > WAITS_LONGER * own.value)
+        };
+        if shown.anomalies.iter().copied().any(waits) {
+            return true;
+        }
+        let slow = |a: &Anomaly| a.value >= SLOW_ENOUGH_TO_FAIL * a.expected;
+        let waited_for = shown.anomalies.iter().copied().filter(|a| a.symptom == Symptom::DependencyLatencyHigh);
+        if waited_for.chain(callees.iter().filter_map(|c| self.shows(c, Symptom::LatencyHigh))).any(slow) {
+            return false;
+        }
+        let failed_calls = shown.anomalies.iter().copied().filter(|a| a.symptom == Symptom::DependencyErrorsHigh);
+        let by_callees = callees.iter().filter_map(|c| self.shows(c, Symptom::ErrorRateHigh));
+        let more = |than: f64, failing: f64| failing > FAILS_MORE * than + FAILS_MORE_BY;
+        let calls = failed_calls.clone().map(|a| a.value).fold(0.0, f64::max);
+        let served = by_callees.map(|a| a.value).fold(0.0, f64::max);
+        let own = self.shows(service, Symptom::ErrorRateHigh).is_some_and(|a| more(calls.max(served), a.value));
+        // A callee that says nothing of itself cannot be asked.
+        let between = failed_calls.filter(|a| a.peer.as_ref().is_some_and(|p| self.shown.contains_key(p))).any(|a| more(served, a.value));
+        own || between
+    }
+
+    fn shows(&self, service: &ServiceId, symptom: Symptom) -> Option<&'a Anomaly> {
+        self.shown.get(service)?.anomalies.iter().find(|a| a.symptom == symptom && &a.service == service).copied()
+    }
+
     fn inherited(&self, service: &ServiceId) -> Option<ServiceId> {
         let shown = self.shown.get(service)?;
-        if shown.own {
+        if shown.own || self.exceeds_callees(service) {
             return None;
         }
         let onset = shown.onset?;

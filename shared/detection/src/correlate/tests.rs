@@ -332,3 +332,32 @@ fn a_service_that_was_just_changed_does_not_hide_behind_its_callee() {
     assert_eq!(incidents(0.05, Some(98)), ["db"], "it passes some of the callee's failures on, no more");
     assert_eq!(incidents(0.33, Some(-60)), ["db"], "a change of long ago");
 }
+
+#[test]
+fn a_caller_that_suffers_more_than_its_callee_gives_has_an_incident_of_its_own() {
+    let value = |value: f64, expected: f64, a: Anomaly| Anomaly { value, expected, ..a };
+    let failing = |service: &str, ratio: f64, s: i64| value(ratio, 0.0, anomaly(service, Symptom::ErrorRateHigh, s));
+    let slow = |service: &str, ms: f64, s: i64| value(ms, 20.0, anomaly(service, Symptom::LatencyHigh, s));
+    let waits = |ms: f64, s: i64| value(ms, 20.0, about("cart", "db", s));
+    let calls_fail = |ratio: f64, s: i64| value(ratio, 0.0, Anomaly { symptom: Symptom::DependencyErrorsHigh, ..about("cart", "db", s) });
+    let incidents = |later: Vec<Anomaly>| {
+        let mut bench = Bench::new();
+        let first = vec![slow("db", 45.0, 0), waits(45.0, 0)];
+        bench.at(10, &first);
+        bench.at(45, &[first, later].concat());
+        bench.open().into_iter().map(|i| i.service.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(incidents(vec![slow("cart", 60.0, 40)]), ["db"], "inherited");
+    assert_eq!(incidents(vec![failing("cart", 0.3, 40)]), ["db", "cart"], "db is a little slow: that fails no request");
+    assert_eq!(incidents(vec![failing("db", 0.2, 35), failing("cart", 0.3, 40)]), ["db"], "that may be passed on");
+    assert_eq!(incidents(vec![calls_fail(0.5, 40), failing("cart", 0.3, 40)]), ["db", "cart"], "db does not know of those calls");
+    assert_eq!(incidents(vec![anomaly("db", Symptom::Restarts, 40), calls_fail(0.5, 40), failing("cart", 0.3, 40)]), ["db"], "it was down");
+    // A callee slow enough for deadlines to pass.
+    let mut stuck = Bench::new();
+    let all = [slow("db", 900.0, 0), waits(900.0, 0), calls_fail(0.4, 5), failing("cart", 0.4, 5)];
+    stuck.at(10, &all);
+    assert_eq!(stuck.open().len(), 1);
+    let mut lossy = Bench::new();
+    lossy.at(10, &[slow("db", 45.0, 0), waits(600.0, 0), slow("cart", 600.0, 0)]);
+    assert_eq!(lossy.open().iter().map(|i| i.service.name.as_str()).collect::<Vec<_>>(), ["cart", "db"], "it waits for the way to db");
+}

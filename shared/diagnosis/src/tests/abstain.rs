@@ -173,6 +173,25 @@ fn a_wave_that_has_just_begun_is_not_scaled_yet() {
 }
 
 #[test]
+fn load_that_only_the_figures_show_so_far_is_not_scaled_yet() {
+    let scene = Scene::new(80)
+        .waits_for("web", "search", 60)
+        .shows("search", Symptom::CpuHigh, 62)
+        .reads("search", |r| (r.request_rate, r.cpu_utilization) = (Some(180.0), Some(0.95)));
+    assert!(matches!(scene.abstains(), Abstention::SelfHealing { why } if why.contains("only just risen")));
+}
+
+#[test]
+fn a_release_that_served_well_for_minutes_is_not_blamed_for_whatever_comes() {
+    let failing = |rolled_out: i64| {
+        let scene = Scene::new(640).shows("search", Symptom::ErrorRateHigh, 600).rollout("search", rolled_out);
+        scene.newest(|a| a.value = 0.3)
+    };
+    assert!(matches!(failing(590).diagnose().verdict, Verdict::Cause { .. }));
+    failing(250).abstains();
+}
+
+#[test]
 fn a_young_rollout_may_settle() {
     let young = Scene::new(75).rollout("cart", 50).shows("cart", Symptom::ErrorRateHigh, 60);
     assert!(matches!(young.abstains(), Abstention::SelfHealing { why } if why.contains("25 s old")));
