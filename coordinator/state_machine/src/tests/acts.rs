@@ -187,12 +187,14 @@ impl Watched {
             let released = let_go.map(|(at, _)| self.released_at.map_or(*at, |before| before.max(*at)));
             assert!(released.is_none_or(|at| self.w.facts.echo > at), "{id} asks anew on facts from before a release");
         }
-        let released = before.values().any(|was| {
-            let disrupted = was.holds_budget() && was.claim.is_some() && was.cost_pods > 0;
-            disrupted && !self.w.state.entry(&was.id).is_some_and(LedgerEntry::holds_budget)
-        });
-        if released {
-            self.released_at = Some(self.w.state.now());
+        for was in before.values().filter(|was| was.holds_budget() && was.claim.is_some() && was.cost_pods > 0) {
+            let is = self.w.state.entry(&was.id);
+            if !is.is_some_and(LedgerEntry::holds_budget) {
+                // By the step that ended it, where one did: a fence that is confirmed leaves the state as it was.
+                let stepped = is.filter(|e| e.state != was.state).and_then(|e| e.history.last()).map(|(at, _)| *at);
+                let at = stepped.unwrap_or_else(|| self.w.state.now());
+                self.released_at = Some(self.released_at.map_or(at, |before| before.max(at)));
+            }
         }
     }
 
