@@ -90,9 +90,7 @@ impl Watched {
     pub fn step(&mut self, act: &Act) {
         let before = self.w.state.entries(0).into_iter().map(|e| (e.id.clone(), e)).collect();
         self.play(act);
-        if matches!(act, Act::Restore | Act::Lost) {
-            self.released_at = Some(self.w.state.now());
-        } else {
+        if !matches!(act, Act::Restore | Act::Lost) {
             self.budget_holds(&before);
             self.undos_ask_fresh(&before);
         }
@@ -482,6 +480,7 @@ impl Watched {
                 self.w.skew_ms = 0;
                 // What the lost life promised, tokens fence off.
                 self.undos_withheld = true;
+                self.released_at = Some(self.w.state.now());
                 self.promised.clear();
                 self.requests.clear();
                 self.waits.clear();
