@@ -122,19 +122,23 @@ async fn probe(world: &Arc<World>, seed: u64) {
     let mut ends = Vec::new();
     for id in world.ids() {
         let Some(node) = world.running(id) else { continue };
-        let (index, digest) = node.machine.read_at(|state, last| (last.map_or(0, |l| l.index), crate::history::digest_of(state)));
-        ends.push((id, index, digest));
+        let (last, digest) = node.machine.read_at(|state, last| (last.map(|l| l.index), crate::history::digest_of(state)));
+        ends.push((id, last, digest));
     }
     let members: Vec<u64> = world.leader().and_then(|id| world.running(id)).map(|n| n.raft.voter_ids().collect()).unwrap_or_default();
     if members.is_empty() {
         world.history().find(Kind::Liveness, "there is no leader in the end");
     }
-    let newest = ends.iter().map(|(_, index, _)| *index).max().unwrap_or(0);
-    for (id, index, digest) in &ends {
+    let newest = ends.iter().filter_map(|(_, last, _)| *last).max().unwrap_or(0);
+    for (id, last, digest) in &ends {
+        let index = last.unwrap_or(0);
         // The leader's ticks go on meanwhile; nobody tells a node that is no member.
         if newest - index > 8 && members.contains(id) {
             world.history().find(Kind::Liveness, format!("node {id} is at entry {index} when another is at {newest}"));
         }
-        world.history().states_at_end.push((*index, *digest));
+        // A spare node that never became a member has applied nothing, not even who the first members are.
+        if let Some(index) = last {
+            world.history().states_at_end.push((*index, *digest));
+        }
     }
 }
