@@ -23,7 +23,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-coordinator-client", &["picket-core"]),
     ("picket-coordinator-simulation", &["picket-core", "picket-state-machine", "picket-coordinator"]),
     // The verdict comes from outside: the state machine is there for its settings alone.
-    ("picket-coordinator-chaos", &["picket-core", "picket-state-machine", "picket-coordinator", "picket-coordinator-client"]),
+    (
+        "picket-coordinator-chaos",
+        &["picket-core", "picket-state-machine", "picket-coordinator", "picket-coordinator-client", "picket-coordinator-transport"],
+    ),
     ("picket-dashboard-server", &["picket-core", "picket-coordinator-client"]),
     ("picket-dashboard-ui", &["picket-core"]),
     ("picket-loadtest", &["picket-core"]),

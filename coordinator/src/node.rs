@@ -12,7 +12,6 @@ use crate::ticks;
 use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
 use openraft::BasicNode;
-use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use picket_core::ids::Principal;
 use picket_state_machine::{Settings, SettingsError};
@@ -203,6 +202,20 @@ impl NodeHandle {
     #[must_use]
     pub fn raft(&self) -> &Raft {
         &self.node.raft
+    }
+
+    /// Returns when its Raft has ended by itself, with the reason: its disk failed, or it met a defect. It serves nobody from then on; its
+    /// process should end, so that whoever supervises it starts it again.
+    pub async fn ended(&self) -> String {
+        let mut metrics = self.node.raft.metrics();
+        loop {
+            if let Err(why) = &metrics.borrow_watched().running_state {
+                return why.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "Raft is gone".to_owned();
+            }
+        }
     }
 
     /// Stops at once: connections are dropped, what is acknowledged is on disk.

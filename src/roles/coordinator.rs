@@ -43,7 +43,7 @@ pub fn compress_days(settings: &mut Settings, day_s: f64) {
 /// Runs node `id` until it is asked to end. The first of the configured nodes founds the group, unless it is to `join` one.
 ///
 /// # Errors
-/// When it cannot start.
+/// When it cannot start, or its Raft ends by itself.
 pub async fn run(wiring: &Wiring, id: u64, join: bool, compressed_day_s: Option<f64>) -> anyhow::Result<()> {
     wiring.require_built()?;
     let peers = wiring.config.mesh.coordinators.clone();
@@ -69,7 +69,11 @@ pub async fn run(wiring: &Wiring, id: u64, join: bool, compressed_day_s: Option<
     })
     .await?;
     tracing::info!(id, address = %node.local_addr(), demonstration, "coordinator node is up");
-    super::asked_to_end().await;
-    node.shutdown().await;
-    Ok(())
+    tokio::select! {
+        () = super::asked_to_end() => {
+            node.shutdown().await;
+            Ok(())
+        }
+        why = node.ended() => anyhow::bail!("node {id} serves nobody any more ({why}); look at its disk, and start it again"),
+    }
 }

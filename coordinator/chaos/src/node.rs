@@ -48,7 +48,7 @@ pub fn settings() -> Settings {
 /// Serves until it is killed, or whoever started it is gone.
 ///
 /// # Errors
-/// When it cannot start.
+/// When it cannot start, or its Raft ends by itself.
 pub async fn run(options: NodeOptions) -> io::Result<()> {
     let config = NodeConfig {
         id: options.id,
@@ -64,7 +64,11 @@ pub async fn run(options: NodeOptions) -> io::Result<()> {
     };
     let node = serve(config).await.map_err(io::Error::other)?;
     let parent_gone = tokio::task::spawn_blocking(|| io::stdin().read(&mut [0]));
-    let _ = parent_gone.await;
-    node.shutdown().await;
-    Ok(())
+    tokio::select! {
+        _ = parent_gone => {
+            node.shutdown().await;
+            Ok(())
+        }
+        why = node.ended() => Err(io::Error::other(why)),
+    }
 }

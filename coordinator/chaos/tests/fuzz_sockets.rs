@@ -1,8 +1,11 @@
 //! Ten thousand inputs to real processes over real sockets: below TLS, and above it with a caller's and with a node's certificate.
 
+use picket_coordinator::raft::machine::Machine;
+use picket_coordinator::raft::wire::ALPN;
 use picket_coordinator::tls::Identity;
-use picket_coordinator_chaos::fuzz::{self, Mutator, Said};
+use picket_coordinator_chaos::fuzz::{self, Message, Mutator, Said};
 use picket_coordinator_chaos::group::Group;
+use picket_coordinator_chaos::node;
 use picket_coordinator_chaos::run::{operator, wait_until_serving};
 use picket_core::coordination::Command;
 use picket_core::ids::Principal;
@@ -29,6 +32,8 @@ const GROWTH_MAX_MB: u64 = 120;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
 /// The other end's say, and whether it hangs up, is waited for this long only.
 const LISTEN: Duration = Duration::from_millis(40);
+/// Whose certificate is misused; the other nodes are fuzzed with it.
+const NODE: u64 = 2;
 
 /// Protocols that a caller may choose in the handshake; the last two are nobody's.
 const PROTOCOLS: &[&[&[u8]]] = &[&[b"http/1.1"], &[b"h2"], &[b"picket-raft/1"], &[], &[b"h2", b"http/1.1"], &[b"picket"], &[b"\x00\xff"]];
@@ -80,6 +85,27 @@ fn inside(mutator: &mut Mutator, corpus: &[Said]) -> Vec<u8> {
     }
 }
 
+/// As a node of the group, in a term that is over: greeted as it must be, and then what no node says.
+fn as_node(mutator: &mut Mutator, settings: &str, to: u64) -> Vec<u8> {
+    let known = fuzz::messages(NODE, 0);
+    let mut bytes = fuzz::greeting(NODE, to, settings);
+    for call in 1..mutator.rng.random_range(2..8) {
+        let Message { kind, body } = mutator.pick(&known).clone();
+        let other = mutator.pick(&known).body.clone();
+        let body = if mutator.rng.random_bool(0.2) { mutator.garbage() } else { mutator.bytes(&body, &other) };
+        let kind = if mutator.rng.random_bool(0.1) { mutator.rng.random() } else { kind };
+        let frame = fuzz::frame(call, kind, &body);
+        bytes.extend(if mutator.rng.random_bool(0.1) { mutator.bytes(&frame, &body) } else { frame });
+    }
+    bytes
+}
+
+/// What nodes of this group greet each other with.
+fn settings_digest() -> String {
+    let dir = tempfile::tempdir().unwrap();
+    <Machine>::open(dir.path(), node::settings()).unwrap().settings_digest()
+}
+
 /// Says it, and listens for a moment whether the other end has something to say.
 async fn say(stream: &mut (impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin), bytes: &[u8]) {
     // The other end may hang up at any point.
@@ -93,6 +119,9 @@ struct Fuzzer {
     address: String,
     callers: Vec<Arc<rustls::ClientConfig>>,
     corpus: Vec<Said>,
+    node: u64,
+    as_node: Arc<rustls::ClientConfig>,
+    settings: String,
 }
 
 impl Fuzzer {
@@ -105,7 +134,10 @@ impl Fuzzer {
                 callers.push(Arc::new(config));
             }
         }
-        Self { address: group.address(node).to_owned(), callers, corpus: fuzz::requests() }
+        let mut config = Identity::read(&group.pki(), &Principal::Node(NODE)).unwrap().client().unwrap();
+        config.alpn_protocols = vec![ALPN.to_vec()];
+        let (as_node, settings) = (Arc::new(config), settings_digest());
+        Self { address: group.address(node).to_owned(), callers, corpus: fuzz::requests(), node, as_node, settings }
     }
 
     async fn connect(&self) -> Option<TcpStream> {
@@ -133,12 +165,13 @@ impl Fuzzer {
     /// Above TLS, as whoever's turn it is.
     async fn above(&self, mutator: &mut Mutator) {
         let Some(stream) = self.connect().await else { return };
-        let config = mutator.pick(&self.callers).clone();
+        let is_node = mutator.rng.random_bool(0.4);
+        let config = if is_node { self.as_node.clone() } else { mutator.pick(&self.callers).clone() };
         let name = ServerName::try_from("localhost").unwrap();
         let connecting = TlsConnector::from(config).connect(name, stream);
         let Ok(Ok(mut stream)) = tokio::time::timeout(Duration::from_secs(10), connecting).await else { return };
         for _ in 0..mutator.rng.random_range(1..3) {
-            let bytes = inside(mutator, &self.corpus);
+            let bytes = if is_node { as_node(mutator, &self.settings, self.node) } else { inside(mutator, &self.corpus) };
             say(&mut stream, &bytes).await;
         }
     }
@@ -165,7 +198,7 @@ fn resident(group: &Group) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fuzzed_sockets_crash_no_process_and_keep_nobody_from_being_served() {
-    let identities = [Principal::Human("stranger".into()), Principal::Node(2)];
+    let identities = [Principal::Human("stranger".into()), Principal::Node(NODE)];
     let callers: Vec<_> = [operator(), identities[0].clone()].into();
     let program = Path::new(env!("CARGO_BIN_EXE_picket-coordinator-chaos"));
     let mut group = Group::start(program, &callers, None).unwrap();
@@ -174,7 +207,7 @@ async fn fuzzed_sockets_crash_no_process_and_keep_nobody_from_being_served() {
     let count: u64 = std::env::var("PICKET_FUZZ_INPUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(INPUTS);
     println!("seeds {seeds:?}, {count} inputs");
     let per_caller = count / seeds.len() as u64 / CALLERS;
-    let fuzzers: Vec<_> = [1, 2].map(|node| Arc::new(Fuzzer::of(&group, node, &identities))).into();
+    let fuzzers: Vec<_> = [1, 3].map(|node| Arc::new(Fuzzer::of(&group, node, &identities))).into();
     let mut silent = Vec::new();
     for n in 0..SILENT {
         silent.extend(fuzzers[n % fuzzers.len()].connect().await);

@@ -1,6 +1,7 @@
 //! Nodes come and go; commands are answered once.
 
-use crate::group::{Group, acquire, eventually, fast, lease, release, scope};
+use crate::group::{DEADLINE, Group, acquire, eventually, fast, lease, release, scope};
+use futures::FutureExt as _;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use picket_coordinator::RaftTimers;
 use picket_core::coordination::Answer;
@@ -125,4 +126,14 @@ async fn the_leaders_ticks_carry_the_runs_clock_and_expire_leases() {
     })
     .await;
     assert_eq!(client.status().await.unwrap().now.0, 1_061_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_raft_has_ended_says_so() {
+    let group = Group::start().await;
+    group.leader().await;
+    group.nodes[&1].raft().shutdown().await.unwrap();
+    let why = tokio::time::timeout(DEADLINE, group.nodes[&1].ended()).await.unwrap();
+    assert!(!why.is_empty());
+    assert_eq!(group.nodes[&2].ended().now_or_never(), None);
 }

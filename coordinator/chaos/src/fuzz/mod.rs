@@ -3,11 +3,13 @@
 mod corpus;
 mod json;
 mod memory;
+mod messages;
 mod mutator;
 mod panics;
 
 pub use corpus::{Said, requests};
 pub use memory::resident_mb;
+pub use messages::{Message, frame, greeting, messages};
 pub use mutator::Mutator;
 pub use panics::Panics;
 
