@@ -12,6 +12,7 @@ use crate::ticks;
 use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
 use openraft::BasicNode;
+use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
 use picket_core::ids::Principal;
 use picket_state_machine::{Settings, SettingsError};

@@ -1,6 +1,7 @@
 //! A snapshot is the whole state: nothing that an answer depends on is kept anywhere else.
 
-use super::acts::{Act, Watched, act, with_moments};
+use super::acts::Watched;
+use super::moves::{Act, act, with_moments};
 use super::world::*;
 use crate::State;
 use picket_core::phase::Phase;
