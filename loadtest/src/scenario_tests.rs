@@ -1,5 +1,6 @@
 use super::*;
 use crate::faults::FaultClass;
+use picket_core::ids::AgentKind;
 use std::collections::BTreeSet;
 
 fn clusters() -> Vec<ClusterName> {
@@ -61,7 +62,12 @@ fn the_small_scenarios_are_what_they_say() {
     let agents: BTreeSet<_> = conflict.iter().map(|p| p.kind.agent()).collect();
     assert_eq!(agents.len(), 2);
     let earn = schedule(Scenario::Earn, 1, &clusters(), 1500.0, 75.0);
-    assert!(earn.len() >= 100 && earn.iter().all(|p| p.natural_s <= 110.0), "{}", earn.len());
+    assert!(earn.len() >= 100, "{}", earn.len());
+    for agent in AgentKind::ALL {
+        assert!(earn.iter().filter(|p| p.kind.agent() == agent).count() >= 10, "{agent} finds too little to earn anything");
+    }
+    // Waste harms nobody and stays for long; the rest somebody repairs soon, because in Observe nobody else does.
+    assert!(earn.iter().filter(|p| p.kind.agent() != AgentKind::FinOps).all(|p| p.natural_s <= 110.0));
     for scenario in Scenario::ALL {
         assert_eq!(scenario.as_str().parse(), Ok(scenario));
     }

@@ -47,6 +47,9 @@ impl Memory {
     /// Everything behind `last` is gone.
     pub(super) fn truncate_after(&mut self, last: Option<LogId>) {
         let keep = last.map_or(0, |l| l.index + 1);
+        if self.last.is_none_or(|now| now.index < keep) {
+            return;
+        }
         while self.newest.back().is_some_and(|(entry, _)| entry.log_id.index >= keep) {
             self.pop_back();
         }

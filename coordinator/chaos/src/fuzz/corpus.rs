@@ -52,6 +52,10 @@ fn receipt() -> Value {
     })
 }
 
+fn claim() -> Value {
+    json!({"entry": "act-1", "digest": DIGEST, "actuator_epoch": 2, "before_digest": DIGEST, "audit_hash": DIGEST})
+}
+
 /// One of each command.
 #[must_use]
 pub fn requests() -> Vec<Said> {
@@ -66,12 +70,7 @@ pub fn requests() -> Vec<Said> {
         (&human, json!({"command": "deny", "entry": "act-1", "why": "no"})),
         (&observer, json!({"command": "register"})),
         (&observer, json!({"command": "post_facts", "facts": facts()})),
-        (
-            &actuator,
-            json!({"command": "claim", "claim": {
-                "entry": "act-1", "digest": DIGEST, "actuator_epoch": 2, "before_digest": DIGEST, "audit_hash": DIGEST,
-            }}),
-        ),
+        (&actuator, json!({"command": "claim", "claim": claim()})),
         (
             &actuator,
             json!({"command": "report", "entry": "act-1", "actuator_epoch": 2, "report": {"report": "applied", "receipt": receipt()}}),
@@ -99,7 +98,10 @@ pub fn requests() -> Vec<Said> {
         (
             &actuator,
             json!({"command": "upload_journal", "actuator_epoch": 2, "last": true, "acts": [
-                {"entry": "act-1", "digest": DIGEST, "token": 3, "report": {"report": "no_effect", "why": "fenced"}},
+                {
+                    "claim": claim(), "work": {"work": "do", "action": proposal()["action"]}, "proposal": proposal(), "cost_pods": 1,
+                    "token": 3, "report": {"report": "no_effect", "why": "fenced"},
+                },
             ]}),
         ),
         (&human, json!({"command": "waive_journal", "cluster": "east", "why": "lost"})),

@@ -66,7 +66,7 @@ fn random_sequences_reach_every_state() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut reached = std::collections::BTreeSet::new();
     let (mut queued, mut restored, mut deposed) = (0, 0, 0);
-    for _ in 0..200 {
+    for _ in 0..600 {
         let acts = prop::collection::vec(act(), 120).new_tree(&mut runner).unwrap().current();
         let mut watched = Watched::new(World::new());
         for act in &with_moments(acts) {
