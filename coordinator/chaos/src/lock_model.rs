@@ -43,8 +43,9 @@ impl Lock {
                 (self.has_ended(operation) && token > self.last).then_some(Self { last: token, holder })
             }
             (Asked::Take, Heard::Refused) => self.holder.is_some().then_some(self),
+            // Nobody relies on a lease that nobody was told of: it may end at any time. So one such take is as good as another.
             (Asked::Take, Heard::Unknown) => {
-                self.has_ended(operation).then_some(Self { holder: Some(Holder { token: None, until_us }), ..self })
+                self.has_ended(operation).then_some(Self { holder: Some(Holder { token: None, until_us: 0 }), ..self })
             }
             (Asked::Renew(token), Heard::Leased(same)) => {
                 let holder = self.holder.map(|h| Holder { until_us: h.until_us.max(until_us), ..h });
