@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where everything of one run lies.
 #[derive(Clone, Debug)]
@@ -18,8 +19,8 @@ pub struct Layout {
     pub config_file: PathBuf,
     /// Each simulated cluster's own door (pages); picket is not told of it.
     pub simulators: BTreeMap<String, String>,
-    /// Where the demo's on-call person is paged.
-    pub page_listen: String,
+    /// Where the demo's on-call person is paged: held from the start, or a process might take its port meanwhile.
+    pub pager: Arc<TcpListener>,
 }
 
 fn runs() -> PathBuf {
@@ -34,13 +35,21 @@ pub fn current() -> PathBuf {
     runs().join("current").join("picket.yaml")
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?.local_addr()?.port())
+/// Ports that were free: each is held until all are drawn, so that none is drawn twice.
+#[derive(Default)]
+struct Ports(Vec<TcpListener>);
+
+impl Ports {
+    fn address(&mut self) -> anyhow::Result<String> {
+        let listener = listen_anywhere()?;
+        let address = listener.local_addr()?.to_string();
+        self.0.push(listener);
+        Ok(address)
+    }
 }
 
-fn free_address() -> anyhow::Result<String> {
-    Ok(format!("127.0.0.1:{}", free_port()?))
+fn listen_anywhere() -> anyhow::Result<TcpListener> {
+    TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")
 }
 
 /// Writes a file that only its owner may read.
@@ -73,19 +82,20 @@ impl Layout {
         // A run is minutes long: an outcome is seen within the minute, and the graph is fresh from the start.
         config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
+        let mut ports = Ports::default();
         let mesh = &mut config.mesh;
         mesh.pki_dir = dir.join("pki").display().to_string();
         mesh.data_dir = dir.join("data").display().to_string();
-        mesh.nats_url = format!("nats://{}", free_address()?);
-        mesh.coordinators = (1..=3).map(|id| free_address().map(|a| (id, a))).collect::<anyhow::Result<_>>()?;
-        mesh.otlp_grpc_listen = free_address()?;
-        mesh.otlp_http_listen = free_address()?;
+        mesh.nats_url = format!("nats://{}", ports.address()?);
+        mesh.coordinators = (1..=3).map(|id| ports.address().map(|a| (id, a))).collect::<anyhow::Result<_>>()?;
+        mesh.otlp_grpc_listen = ports.address()?;
+        mesh.otlp_http_listen = ports.address()?;
         mesh.dashboard_listen = dashboard_listen.to_owned();
-        let page_listen = free_address()?;
-        mesh.page_url = format!("http://{page_listen}/page");
+        let pager = Arc::new(listen_anywhere()?);
+        mesh.page_url = format!("http://{}/page", pager.local_addr()?);
         let mut simulators = BTreeMap::new();
         for name in clusters {
-            let address = free_address()?;
+            let address = ports.address()?;
             let secrets = dir.join("secrets");
             let file = |kind: &str| -> anyhow::Result<String> {
                 let path = secrets.join(format!("{name}-{kind}.token"));
@@ -103,12 +113,12 @@ impl Layout {
                 ingest_token_file,
                 simulated: true,
             });
-            simulators.insert(name.clone(), free_address()?);
+            simulators.insert(name.clone(), ports.address()?);
         }
         pki::init_demo(&dir.join("pki"), &principals(clusters), &["127.0.0.1".to_owned(), "localhost".to_owned()])?;
         let config_file = dir.join("picket.yaml");
         std::fs::write(&config_file, serde_saphyr::to_string(&config)?)?;
-        Ok(Self { dir, config_file, simulators, page_listen })
+        Ok(Self { dir, config_file, simulators, pager })
     }
 
     /// From now on `picket` without `--config` means this run.

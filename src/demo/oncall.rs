@@ -44,10 +44,12 @@ impl OnCall {
     /// Begins to answer.
     ///
     /// # Errors
-    /// When the page's address is taken.
+    /// When the pager's listener cannot be taken over.
     pub async fn start(wiring: &Wiring, layout: &Layout, human: CoordinatorClient) -> anyhow::Result<Self> {
         let desk = Desk { simulators: Arc::new(layout.simulators.clone()), http: reqwest::Client::new() };
-        let listener = tokio::net::TcpListener::bind(&layout.page_listen).await?;
+        let pager = layout.pager.try_clone()?;
+        pager.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(pager)?;
         let router = Router::new().route("/page", post(take_page)).with_state(desk);
         let mut work = JoinSet::new();
         work.spawn(async move {
