@@ -2,16 +2,23 @@
 
 use crate::finding::{Finding, Kind};
 use crate::history::{Asked, Ended, History};
+use std::collections::BTreeMap;
 
 /// A call stands after everything that anybody had been told of when it began.
 pub fn check(history: &History) -> Vec<Finding> {
     let mut found = Vec::new();
+    // Whoever waits in line asks again under the same id: what took effect may be an earlier asking whose answer was lost.
+    let mut first_floor = BTreeMap::new();
     for call in &history.calls {
+        if let Asked::Submit { principal, request_id, .. } = &call.asked {
+            first_floor.entry((principal, request_id)).or_insert(call.floor);
+        }
         let Some((at, ended)) = &call.ended else { continue };
         let (place, in_order) = match (&call.asked, ended) {
             (Asked::Submit { principal, request_id, .. }, Ended::Answered(_)) => {
                 let Some(place) = history.place_of(principal, request_id) else { continue };
-                (place, place > call.floor)
+                let floor = first_floor.get(&(principal, request_id)).copied().unwrap_or(call.floor);
+                (place, place > floor)
             }
             // A read may see what was told of before, not less.
             (_, Ended::Seen { index, .. }) => (*index, *index >= call.floor),
