@@ -376,7 +376,7 @@ impl Watched {
             // More is wanted at one moment than the budget has.
             Act::Crowd { others } => {
                 self.w.facts.services.get_mut(&service("pay", 19)).unwrap().disrupted_by_others = u32::from(*others);
-                self.w.read();
+                self.w.post();
                 for proposal in [limit(service("shop", 5)), resize(service("pay", 5)), restart(service("pay", 6))] {
                     self.w.propose(proposal);
                 }

@@ -100,6 +100,8 @@ pub fn act() -> impl Strategy<Value = Act> {
 
 /// A reading comes a moment later: what that moment grants is held against the reading before.
 pub fn with_moments(acts: Vec<Act>) -> Vec<Act> {
-    let steps = acts.into_iter().flat_map(|act| if matches!(act, Act::Read { .. }) { vec![Act::Pass { ms: 100 }, act] } else { vec![act] });
+    let steps = acts
+        .into_iter()
+        .flat_map(|act| if matches!(act, Act::Read { .. } | Act::Crowd { .. }) { vec![Act::Pass { ms: 100 }, act] } else { vec![act] });
     steps.collect()
 }

@@ -12,7 +12,7 @@ use picket_core::scope::Scope;
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: std::env::var("HUNT").map_or(192, |n| n.parse().unwrap()), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_breaks(acts in prop::collection::vec(act(), 1..120), held in any::<bool>()) {
