@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("picket-dashboard-server", &["picket-core", "picket-coordinator-client"]),
     ("picket-dashboard-ui", &["picket-core"]),
+    ("picket-evaluation", &["picket-core", "picket-detection", "picket-diagnosis"]),
     ("picket-loadtest", &["picket-core"]),
     ("xtask", &[]),
 ];
