@@ -127,7 +127,7 @@ pub async fn serve_on(listener: TcpListener, config: NodeConfig) -> Result<NodeH
     let peers = Peers::new(config.id, &identity, addresses.clone(), &machine.settings_digest())?;
     let address = listener.local_addr().map_err(|error| NodeError::Listen { address: config.listen.clone(), error })?;
 
-    let raft_config = config.timers.raft_config().map_err(|e| bad(e.to_string()))?;
+    let raft_config = config.timers.of_node(config.id).raft_config().map_err(|e| bad(e.to_string()))?;
     let raft = Raft::new(config.id, Arc::new(raft_config), peers.clone(), log.clone(), machine.clone()).await;
     let raft = raft.map_err(|e| NodeError::Raft(e.to_string()))?;
 

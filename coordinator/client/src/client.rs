@@ -3,6 +3,7 @@
 use crate::errors::Attempt;
 use crate::identity;
 use crate::once::OnceIds;
+use crate::route::Route;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{EntryId, Principal, RequestId};
 use picket_core::membership::MemberRequest;
@@ -12,7 +13,6 @@ use picket_core::ports::{Coordinator, PortError, PortResult};
 use rand::{RngExt as _, SeedableRng as _};
 use serde::de::DeserializeOwned;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -50,15 +50,13 @@ pub struct CoordinatorClient {
 impl std::fmt::Debug for CoordinatorClient {
     /// Without the key.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CoordinatorClient").field("endpoints", &self.inner.endpoints).finish_non_exhaustive()
+        f.debug_struct("CoordinatorClient").field("route", &self.inner.route).finish_non_exhaustive()
     }
 }
 
 struct Inner {
     http: reqwest::Client,
-    endpoints: Vec<String>,
-    /// The one that answered last.
-    preferred: AtomicUsize,
+    route: Route,
     timeout: Duration,
     jitter: Mutex<rand::rngs::SmallRng>,
     once: OnceIds,
@@ -103,8 +101,6 @@ impl CoordinatorClient {
             .http2_keep_alive_while_idle(true)
             .build()
             .map_err(|e| refused(e.to_string()))?;
-        let endpoints =
-            config.endpoints.iter().map(|e| format!("https://{}", e.trim_start_matches("https://").trim_end_matches('/'))).collect();
         let random = || {
             let mut bytes = [0; 8];
             let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
@@ -113,7 +109,7 @@ impl CoordinatorClient {
         let jitter = Mutex::new(rand::rngs::SmallRng::seed_from_u64(random()?));
         let timeout = Duration::from_millis(config.request_timeout_ms.max(1));
         let once = OnceIds::new(format!("once-{:016x}", random()?));
-        Ok(Self { inner: Arc::new(Inner { http, endpoints, preferred: AtomicUsize::new(0), timeout, jitter, once }) })
+        Ok(Self { inner: Arc::new(Inner { http, route: Route::new(&config.endpoints), timeout, jitter, once }) })
     }
 
     /// As `principal`, with the files of a folder that `picket`'s PKI made; ten seconds per call.
@@ -194,17 +190,13 @@ impl CoordinatorClient {
         let deadline = Instant::now() + self.inner.timeout + Duration::from_millis(waits_ms);
         let mut pause_ms = BACKOFF_MIN_MS;
         let mut maybe_done = false;
-        let mut endpoint_index = self.inner.preferred.load(Ordering::Relaxed);
+        let route = &self.inner.route;
+        let mut node = route.first();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let index = endpoint_index % self.inner.endpoints.len();
-            let endpoint = &self.inner.endpoints[index];
             let left = left.min(Duration::from_millis(ATTEMPT_MAX_MS + waits_ms));
-            let attempt = match self.attempt(call, &name, endpoint, left, max_bytes).await {
-                Ok(answer) => {
-                    self.inner.preferred.store(index, Ordering::Relaxed);
-                    return Ok(answer);
-                }
+            let attempt = match self.attempt(call, &name, node, left, max_bytes).await {
+                Ok(answer) => return Ok(answer),
                 Err(attempt) => attempt,
             };
             maybe_done |= attempt.maybe_done;
@@ -217,10 +209,10 @@ impl CoordinatorClient {
                 let unknown = maybe_done && !matches!(call, Call::Read { .. });
                 return Err(if unknown { PortError::Timeout { what: name } } else { attempt.error });
             }
-            tracing::debug!(call = name, %endpoint, error = %attempt.error, "trying again");
+            tracing::debug!(call = name, endpoint = route.url(node), error = %attempt.error, "trying again");
             tokio::time::sleep(pause).await;
             pause_ms = (pause_ms * 2).min(BACKOFF_MAX_MS);
-            endpoint_index = index + 1;
+            node = route.after(node);
         }
     }
 
@@ -233,16 +225,23 @@ impl CoordinatorClient {
         Duration::from_millis(asked + pause_ms / 2 + jitter / 2)
     }
 
-    async fn attempt(&self, call: &Call<'_>, name: &str, endpoint: &str, timeout: Duration, max_bytes: usize) -> Result<Vec<u8>, Attempt> {
+    async fn attempt(&self, call: &Call<'_>, name: &str, node: usize, timeout: Duration, max_bytes: usize) -> Result<Vec<u8>, Attempt> {
+        let route = &self.inner.route;
+        let endpoint = route.url(node);
+        let broke_off = |e: reqwest::Error| {
+            route.failed(node, Instant::now());
+            Attempt::of_transport(&e, name, endpoint)
+        };
         let request = match call {
             Call::Submit(body) => self.inner.http.post(format!("{endpoint}/v1/submit")).json(body),
             Call::ChangeMembers(body) => self.inner.http.post(format!("{endpoint}/v1/members")).json(body),
             Call::Read { path, query, .. } => self.inner.http.get(format!("{endpoint}{path}")).query(query),
         };
-        let mut response = request.timeout(timeout).send().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))?;
+        let mut response = request.timeout(timeout).send().await.map_err(broke_off)?;
         let status = response.status();
+        let leader = response.headers().get("picket-leader").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| Attempt::of_transport(&e, name, endpoint))? {
+        while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
             if body.len() + chunk.len() > max_bytes {
                 let why = format!("the answer is longer than {max_bytes} bytes; ask for less");
                 return Err(Attempt { error: PortError::Refused { what: name.to_owned(), why }, retry: false, maybe_done: true });
@@ -252,6 +251,7 @@ impl CoordinatorClient {
         if !status.is_success() {
             return Err(Attempt::of_status(status.as_u16(), &body, name));
         }
+        route.answered(node, leader.as_deref(), Instant::now());
         Ok(body)
     }
 }

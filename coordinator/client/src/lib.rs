@@ -7,6 +7,7 @@ pub mod guard;
 mod identity;
 mod membership;
 mod once;
+mod route;
 mod watch;
 
 pub use client::{ClientConfig, CoordinatorClient};

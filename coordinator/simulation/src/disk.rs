@@ -376,8 +376,8 @@ impl Disk for SimDisk {
             let known = p.names.get(path).copied();
             match (how, known) {
                 (Open::New, Some(_)) => return Err(io::Error::from(io::ErrorKind::AlreadyExists)),
-                (Open::Append, None) => return Err(not_found()),
-                (Open::Append | Open::InPlace, Some(id)) => return Ok(id),
+                (Open::Existing, None) => return Err(not_found()),
+                (Open::Existing | Open::InPlace, Some(id)) => return Ok(id),
                 (Open::Empty, Some(id)) => {
                     p.file(id)?.change(Change::Cut(0));
                     return Ok(id);

@@ -37,6 +37,8 @@ pub enum Happening {
     ClockBack,
     /// Others are the members.
     MembersChanged,
+    /// A leader handed its place over, as it was asked to.
+    HandedOver,
     /// Another term began.
     LeaderChanged,
     /// A snapshot was made or installed.
@@ -55,7 +57,7 @@ pub enum Happening {
 
 impl Happening {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::CutOneWay,
         Self::CutBothWays,
         Self::MessageLost,
@@ -71,6 +73,7 @@ impl Happening {
         Self::ClockAhead,
         Self::ClockBack,
         Self::MembersChanged,
+        Self::HandedOver,
         Self::LeaderChanged,
         Self::SnapshotWritten,
         Self::SnapshotInstalled,

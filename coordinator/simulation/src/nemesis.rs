@@ -6,6 +6,9 @@ use crate::happened::Happening;
 use crate::network::Weather;
 use crate::world::{self, World};
 use openraft::BasicNode;
+use picket_coordinator::membership;
+use picket_core::ids::Principal;
+use picket_core::membership::{MemberChange, MemberRequest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeSet;
@@ -47,11 +50,13 @@ enum Trouble {
     Snapshot,
     /// Somebody stands for election without need.
     Elect,
+    /// A person moves the leadership.
+    HandOver,
     /// Other nodes are to be the members, under load: only where there are spare ones.
     Members,
 }
 
-const TROUBLES: [Trouble; 16] = [
+const TROUBLES: [Trouble; 17] = [
     Trouble::Isolate,
     Trouble::Split,
     Trouble::Storm,
@@ -67,6 +72,7 @@ const TROUBLES: [Trouble; 16] = [
     Trouble::ClockJump,
     Trouble::Snapshot,
     Trouble::Elect,
+    Trouble::HandOver,
     Trouble::Members,
 ];
 
@@ -195,6 +201,7 @@ async fn make(world: &Arc<World>, trouble: Trouble, rng: &mut ChaCha8Rng) {
         Trouble::ClockJump => world.set_clock_offset(id, rng.random_range(-CLOCK_OFF_MS_MAX..=CLOCK_OFF_MS_MAX)),
         Trouble::Snapshot => ask(world, id, false),
         Trouble::Elect => ask(world, id, true),
+        Trouble::HandOver => hand_over(world, rng.random()),
         Trouble::Members => {
             let mut members = ids.clone();
             while members.len() as u64 > world.options.voters {
@@ -247,6 +254,17 @@ fn ask(world: &Arc<World>, id: u64, election: bool) {
     executor::spawn_for(id, async move {
         // A node that is going down has no ear for it.
         let _ = if election { node.raft.trigger().elect(false).await } else { node.raft.trigger().snapshot().await };
+    });
+}
+
+/// The leader is asked to move its place to whoever is closest behind. It may say no, or fall on the way.
+fn hand_over(world: &Arc<World>, number: u32) {
+    let Some(node) = world.leader().and_then(|id| world.running(id)) else { return };
+    executor::spawn_for(node.id, async move {
+        let request = MemberRequest { request_id: format!("hand-over-{number}").into(), change: MemberChange::Transfer { to: None } };
+        if membership::change(&node, Principal::Human("nemesis".into()), request).await.is_ok() {
+            world::happened(Happening::HandedOver);
+        }
     });
 }
 

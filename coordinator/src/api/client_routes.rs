@@ -5,6 +5,8 @@ use super::openapi::{self, Described, Operation};
 use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, backup_route, member_routes, reads, writes};
 use crate::raft::Written;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::AppendHeaders;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -28,7 +30,7 @@ fn described() -> Vec<Described> {
         route(
             "/v1/submit",
             post(submit),
-            Operation::post::<Request, Answer>("Carries out a command, once per caller and request id: a retry gets the first answer.")
+            Operation::post::<Request, Answer>("Carries out a command, once per caller and request id: a retry gets the first answer. A node that does not lead names the leader's address in the header `picket-leader`.")
                 .problems(&[400, 413, 429, 503, 504]),
         ),
         route(
@@ -85,7 +87,12 @@ async fn openapi() -> Json<serde_json::Value> {
     Json(document())
 }
 
-async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Json<Answer>, Problem> {
+/// Where the command is better sent the next time, when that is elsewhere.
+const LEADER: HeaderName = HeaderName::from_static("picket-leader");
+
+type Submitted = (Option<AppendHeaders<[(HeaderName, HeaderValue); 1]>>, Json<Answer>);
+
+async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Submitted, Problem> {
     let _place = node.calls.try_acquire().map_err(|_| Problem::full("submit"))?;
     let written = Written::read(body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
     let by = role(&principal);
@@ -96,7 +103,9 @@ async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: 
         Err(_) => "failed",
     };
     metrics::counter!("picket_coordinator_submits_total", "by" => by, "result" => result).increment(1);
-    answer.map(Json)
+    let elsewhere = node.leader().await.filter(|leader| *leader != node.id).and_then(|leader| node.peers.address_of(leader));
+    let hint = elsewhere.and_then(|address| HeaderValue::try_from(address.to_string()).ok()).map(|address| [(LEADER, address)]);
+    Ok((hint.map(AppendHeaders), Json(answer?)))
 }
 
 /// Who asks, without names: a label must not grow with the number of people.

@@ -69,6 +69,12 @@ impl Problem {
         }
     }
 
+    /// Whether it was [`Self::unavailable`].
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        self.status == StatusCode::SERVICE_UNAVAILABLE.as_u16()
+    }
+
     /// A defect of this node.
     pub fn internal(what: &str, why: impl Into<String>) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, what, why)

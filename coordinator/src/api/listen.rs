@@ -1,5 +1,6 @@
 //! Accepts connections: the handshake proves who calls before a byte of a request is read.
 
+use super::places::Places;
 use super::{Caller, Node, node_calls};
 use crate::raft::wire::ALPN;
 use crate::tls::principal_of;
@@ -14,11 +15,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// Connections at once; the next waits in the system's queue.
-const CONNECTIONS_MAX: usize = 1024;
+/// Handshakes at once, of callers that are not known yet; the next waits in the system's queue.
+const HANDSHAKES_MAX: usize = 256;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,30 +28,36 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 pub async fn run(listener: TcpListener, tls: Arc<rustls::ServerConfig>, node: Arc<Node>, stop: CancellationToken) {
     let router = super::router(node.clone());
     let acceptor = TlsAcceptor::from(tls);
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let (handshakes, places) = (Arc::new(Semaphore::new(HANDSHAKES_MAX)), Places::default());
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &handshakes) => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
-        let (acceptor, router, node) = (acceptor.clone(), router.clone(), node.clone());
+        let Some((stream, handshake)) = accepted else { continue };
+        let (acceptor, router, node, places) = (acceptor.clone(), router.clone(), node.clone(), places.clone());
         connections.spawn(async move {
-            if let Err(why) = connection(stream, acceptor, router, node).await {
+            let ended = match shake_hands(stream, acceptor).await {
+                Ok((stream, caller)) => {
+                    drop(handshake);
+                    connection(stream, caller, &places, router, node).await
+                }
+                Err(why) => Err(why),
+            };
+            if let Err(why) = ended {
                 tracing::debug!(why, "a connection ended");
             }
-            drop(place);
         });
     }
     connections.shutdown().await;
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, handshakes: &Arc<Semaphore>) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let handshake = handshakes.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, _)) => Some((stream, handshake)),
         Err(error) => {
             // Out of file descriptors, most likely: others will close theirs.
             tracing::warn!(%error, "a connection could not be accepted");
@@ -59,7 +67,7 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpS
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, node: Arc<Node>) -> Result<(), String> {
+async fn shake_hands(stream: TcpStream, acceptor: TlsAcceptor) -> Result<(TlsStream<TcpStream>, Caller), String> {
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream))
         .await
@@ -68,6 +76,14 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, no
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let certificate = certificates.first().ok_or("no certificate was shown")?;
     let caller = Caller(principal_of(certificate).map_err(|e| e.to_string())?);
+    Ok((stream, caller))
+}
+
+async fn connection(stream: TlsStream<TcpStream>, caller: Caller, places: &Places, router: Router, node: Arc<Node>) -> Result<(), String> {
+    let Some(_place) = places.take(&caller.0) else {
+        metrics::counter!("picket_coordinator_connections_refused_total").increment(1);
+        return Err(format!("{} has too many connections, or everybody together has", caller.0));
+    };
     if stream.get_ref().1.alpn_protocol() == Some(ALPN) {
         return node_calls::serve(node, &caller.0, stream).await;
     }

@@ -8,6 +8,7 @@ mod member_routes;
 mod node_calls;
 mod openapi;
 pub mod peer_calls;
+mod places;
 pub mod reads;
 pub mod writes;
 

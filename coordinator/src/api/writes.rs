@@ -8,25 +8,58 @@ use crate::raft::wire::Forwarded;
 use crate::raft::{Effect, Host, Proposed, Written};
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft::type_config::TypeConfigExt as _;
+use openraft::type_config::alias::InstantOf;
+use openraft::{Instant as _, RaftMetrics};
 use picket_core::coordination::Answer;
 use picket_core::ids::Principal;
 use std::time::Duration;
 
 const WHAT: &str = "submit";
+/// How long a command waits for somebody to lead, or for another than the one that did not take it: longer than an election. Its caller
+/// would only ask again, and later than at the first moment.
+const LEADER_WAIT: Duration = Duration::from_secs(1);
 
 /// A client's command, on whichever node it reached.
 ///
 /// # Errors
 /// [`Problem`] tells whether it may have happened.
 pub async fn submit<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
-    let leader = match node.leader().await {
-        Some(leader) if leader == node.id => return propose(node, principal, written).await,
-        Some(leader) => leader,
-        None => return Err(node.no_leader(WHAT)),
-    };
-    let written = if is_planted(Fault::ForwardedUnderNewId) { under_new_id(&written) } else { written };
-    let forwarded = Forwarded { principal, written };
-    node.peers.forward(leader, &forwarded, SUBMIT_TIMEOUT + Duration::from_millis(500)).await
+    if node.leader().await == Some(node.id) { propose(node, principal, written).await } else { pass_on(node, principal, written).await }
+}
+
+async fn pass_on<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
+    let until = C::now() + LEADER_WAIT;
+    let mut failed = None;
+    loop {
+        let not = failed.as_ref().map(|(term, _)| *term);
+        let Some(Leader { id, term }) = next_leader(node, not, until).await else {
+            return Err(failed.map_or_else(|| node.no_leader(WHAT), |(_, problem)| problem));
+        };
+        if id == node.id {
+            return propose(node, principal, written).await;
+        }
+        let passed_on = if is_planted(Fault::ForwardedUnderNewId) { under_new_id(&written) } else { written.clone() };
+        let forwarded = Forwarded { principal: principal.clone(), written: passed_on };
+        match node.peers.forward(id, &forwarded, SUBMIT_TIMEOUT + Duration::from_millis(500)).await {
+            // It died, or leads no more. It may have taken the command all the same: under its id there is one effect.
+            Err(problem) if problem.is_unavailable() && C::now() < until => failed = Some((term, problem)),
+            answer => return answer,
+        }
+    }
+}
+
+struct Leader {
+    id: u64,
+    term: u64,
+}
+
+/// Whoever leads in a term that is not `not`, once there is somebody; `None` when there is nobody by then, and for a node that was removed.
+async fn next_leader<C: Host>(node: &Node<C>, not: Option<u64>, until: InstantOf<C>) -> Option<Leader> {
+    node.removed.get().is_none().then_some(())?;
+    let left = until.saturating_duration_since(C::now());
+    let leads = |m: &RaftMetrics<C>| m.current_leader.is_some() && not != Some(m.current_term);
+    let found = node.raft.wait(Some(left)).metrics(leads, "a leader").await.ok()?;
+    Some(Leader { id: found.current_leader?, term: found.current_term })
 }
 
 /// The leader's part. On any other node: unavailable, never passed on a second time.

@@ -70,7 +70,7 @@ impl Disk for Files {
         match how {
             Open::New => options.create_new(true).write(true),
             Open::Empty => options.create(true).truncate(true).write(true),
-            Open::Append => options.append(true),
+            Open::Existing => options.write(true),
             Open::InPlace => options.create(true).truncate(false).write(true),
         };
         options.open(path)

@@ -17,8 +17,8 @@ pub enum Open {
     New,
     /// Created, or emptied.
     Empty,
-    /// It must exist; what is written goes to its end.
-    Append,
+    /// It must exist; what is written goes where it is told.
+    Existing,
     /// Created when missing; what is written goes where it is told.
     InPlace,
 }
@@ -34,13 +34,13 @@ pub enum Durable {
 
 /// An open file.
 pub trait OpenFile: Send + 'static {
-    /// Writes at the end. Nothing is durable before `sync`.
+    /// Writes at the end of a file that was opened new or empty. Nothing is durable before `sync`.
     ///
     /// # Errors
     /// What the file system says.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Writes at an offset of a file that is open in place.
+    /// Writes at an offset. Nothing is durable before `sync`.
     ///
     /// # Errors
     /// What the file system says.

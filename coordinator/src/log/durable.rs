@@ -3,7 +3,7 @@
 use super::LogError;
 use crate::disk::{Disk, Durable, Open, OpenFile as _};
 use sha2::{Digest as _, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes names in a folder durable.
 ///
@@ -13,16 +13,13 @@ pub async fn sync_dir(disk: &impl Disk, dir: &Path) -> Result<(), LogError> {
     disk.sync_dir(dir).await.map_err(LogError::io(dir))
 }
 
-/// Replaces `path` by its sha256 and `bytes`: written aside, synced, renamed, and the folder synced.
+/// Replaces `path` by the sha256 of `parts` and these, one behind the other: written aside, synced, renamed, and the folder synced.
 ///
 /// # Errors
 /// What the file system says.
-pub async fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+pub async fn replace(disk: &impl Disk, path: &Path, parts: &[&[u8]]) -> Result<(), LogError> {
     let dir = path.parent().unwrap_or_else(|| Path::new("."));
-    let aside = path.with_extension("tmp");
-    let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
-    let header = format!("{}\n", hex::encode(Sha256::digest(bytes)));
-    file.append(header.as_bytes()).and_then(|()| file.append(bytes)).map_err(LogError::io(&aside))?;
+    let (aside, mut file) = write_aside(disk, path, parts)?;
     file.sync(Durable::All).await.map_err(LogError::io(&aside))?;
     drop(file);
     disk.rename(&aside, path).map_err(LogError::io(path))?;
@@ -30,12 +27,20 @@ pub async fn replace(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), 
 }
 
 /// As `replace`, and forgets to sync: what `planted` puts in its place.
-pub(crate) fn replace_unsynced(disk: &impl Disk, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+pub(crate) fn replace_unsynced(disk: &impl Disk, path: &Path, parts: &[&[u8]]) -> Result<(), LogError> {
+    let (aside, _) = write_aside(disk, path, parts)?;
+    disk.rename(&aside, path).map_err(LogError::io(path))
+}
+
+fn write_aside<D: Disk>(disk: &D, path: &Path, parts: &[&[u8]]) -> Result<(PathBuf, D::File), LogError> {
     let aside = path.with_extension("tmp");
     let mut file = disk.open(&aside, Open::Empty).map_err(LogError::io(&aside))?;
-    let header = format!("{}\n", hex::encode(Sha256::digest(bytes)));
-    file.append(header.as_bytes()).and_then(|()| file.append(bytes)).map_err(LogError::io(&aside))?;
-    disk.rename(&aside, path).map_err(LogError::io(path))
+    let sum = parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize();
+    let header = format!("{}\n", hex::encode(sum));
+    for bytes in std::iter::once(header.as_bytes()).chain(parts.iter().copied()) {
+        file.append(bytes).map_err(LogError::io(&aside))?;
+    }
+    Ok((aside, file))
 }
 
 /// Reads what `replace` wrote; `None` when there is no such file.

@@ -67,20 +67,27 @@ pub async fn open(
                 places.push(Place { index: found.index, offset: at as u64 });
                 at += found.len_bytes();
             }
+            // Written ahead of the records, so that a sync changes no file's length. Whether a record is missing here, the next one's index tells.
+            Err(_) if is_prepared(&bytes[at..]) => break,
             Err(why) if !last || record::durable_follower(&bytes, at) => return Err(damaged(at, why)),
             Err(_) => break,
         }
     }
-    let torn_bytes = (bytes.len() - at) as u64;
+    let torn_bytes = if is_prepared(&bytes[at..]) { 0 } else { (bytes.len() - at) as u64 };
     if torn_bytes > 0 {
         tracing::warn!(file = %path.display(), offset = at, torn_bytes, "cut off a write that a crash had torn");
     }
     if last && is_planted(Fault::LastFileTrusted) {
-        disk.open(path, Open::Append).and_then(|mut file| file.set_len(at as u64)).map_err(LogError::io(path))?;
+        disk.open(path, Open::Existing).and_then(|mut file| file.set_len(at as u64)).map_err(LogError::io(path))?;
     } else if last {
         rewrite(disk, path, &bytes[..at]).await?;
     }
     Ok(Segment { path: path.to_owned(), places, len_bytes: at as u64, torn_bytes })
+}
+
+/// Zeros that no record has been written over yet.
+fn is_prepared(tail: &[u8]) -> bool {
+    tail.iter().all(|byte| *byte == 0)
 }
 
 /// What was read may be in the page cache alone: its process was killed before the sync, or the sync failed and the system took the pages

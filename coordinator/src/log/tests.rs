@@ -60,7 +60,7 @@ fn offsets(path: &Path) -> Vec<usize> {
     let bytes = fs::read(path).unwrap();
     let mut at = 0;
     let mut found = Vec::new();
-    while at < bytes.len() {
+    while record::begins(&bytes[at..]) {
         found.push(at);
         at += record::decode(&bytes[at..]).unwrap().len_bytes();
     }
@@ -162,6 +162,34 @@ async fn damage_in_the_middle_refuses_to_start_and_names_file_and_offset() {
     }
     fs::write(&path, &whole).unwrap();
     DiskLog::open(dir.path()).unwrap();
+}
+
+/// As a process that was killed leaves its files: zeros lie ahead of the records.
+#[tokio::test]
+async fn prepared_space_is_no_damage_and_hides_none() {
+    const SEGMENT_BYTES: u64 = 1 << 10;
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = <DiskLog>::open_on(Files, dir.path(), SEGMENT_BYTES).await.unwrap();
+    for n in 0..44 {
+        log.blocking_append(entries(n..n + 1)).await.unwrap();
+    }
+    let killed = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, killed.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let paths = segment::list(&Files, killed.path()).unwrap();
+    assert!(paths.len() > 2 && fs::read(paths.last().unwrap()).unwrap().ends_with(&[0; 64]), "{paths:?}");
+    let mut log = <DiskLog>::open_on(Files, killed.path(), SEGMENT_BYTES).await.unwrap();
+    assert_eq!(indexes(&mut log).await, (0..44).collect::<Vec<_>>());
+    log.blocking_append(entries(44..45)).await.unwrap();
+    log.close();
+
+    let mut bytes = fs::read(&paths[0]).unwrap();
+    let last = *offsets(&paths[0]).last().unwrap();
+    bytes[last..].fill(0);
+    fs::write(&paths[0], &bytes).unwrap();
+    let error = <DiskLog>::open_on(Files, killed.path(), SEGMENT_BYTES).await.err().unwrap().to_string();
+    assert!(error.contains("entries are missing") && error.contains(&paths[1].display().to_string()), "{error}");
 }
 
 #[tokio::test]

@@ -14,6 +14,9 @@ use tokio::sync::oneshot;
 
 /// A new file is begun after this many bytes.
 pub const SEGMENT_BYTES: u64 = 8 << 20;
+/// A file grows by this part of its size at once, in zeros: a sync of what lies within a file's length is much quicker than one that must also
+/// note a new length (on ext4: no commit of its journal).
+const STEPS_OF_SEGMENT: u64 = 8;
 
 /// What the thread is asked to do.
 pub(super) enum Job<C: Host> {
@@ -61,8 +64,8 @@ pub(super) struct Writer<D: Disk> {
     segments: Catalog,
     /// A new file is begun after this many bytes.
     segment_bytes: u64,
-    /// The last segment's file, when it is open.
-    file: Option<D::File>,
+    /// The last segment's file, when it is open, and its length with the zeros ahead of the records.
+    file: Option<(D::File, u64)>,
     hint: D::File,
     purge_mark: PathBuf,
     /// After a failed write or sync nothing is known of the page cache, so nothing is promised any more.
@@ -87,7 +90,7 @@ impl<D: Disk> Writer<D> {
             };
             let mut group = match job {
                 Job::Append { records, done } => Group { records, waiting: vec![done], hint: None },
-                Job::Close => return,
+                Job::Close => return self.trim(),
                 other => {
                     self.one(other).await;
                     continue;
@@ -126,9 +129,9 @@ impl<D: Disk> Writer<D> {
             (Job::Append { records, done }, None) => done.io_completed(self.append(&records).await.map_err(|e| self.fail(e))),
             (Job::Replace { path, bytes, done }, None) => {
                 let result = if is_planted(Fault::VoteNotSynced) {
-                    durable::replace_unsynced(&self.disk, &path, &bytes)
+                    durable::replace_unsynced(&self.disk, &path, &[&bytes])
                 } else {
-                    durable::replace(&self.disk, &path, &bytes).await
+                    durable::replace(&self.disk, &path, &[&bytes]).await
                 };
                 drop(done.send(result.map_err(|e| self.fail(e))));
             }
@@ -139,6 +142,15 @@ impl<D: Disk> Writer<D> {
                     tracing::warn!(%error, "the commit hint was not written; a restart will take longer");
                 }
             }
+        }
+    }
+
+    /// Takes back the zeros ahead of the records. Where that fails they stay: they do no harm.
+    fn trim(&mut self) {
+        if let (Some((file, _)), Some((path, len_bytes))) = (&mut self.file, self.segments.last_file())
+            && let Err(error) = file.set_len(len_bytes)
+        {
+            tracing::warn!(file = %path.display(), %error, "the space prepared for more records was not given back");
         }
     }
 
@@ -160,21 +172,27 @@ impl<D: Disk> Writer<D> {
             Some(last) => last,
             None => (self.begin(*first).await?, 0),
         };
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(self.disk.open(&path, Open::Append).map_err(LogError::io(&path))?),
-        };
         let mut bytes = Vec::with_capacity(records.iter().map(|(_, payload)| record::HEADER_BYTES + payload.len()).sum());
         let mut places = Vec::with_capacity(records.len());
         for (index, payload) in records {
             places.push(Place { index: *index, offset: durable_bytes + bytes.len() as u64 });
             record::encode(&mut bytes, durable_bytes, *index, payload);
         }
-        file.append(&bytes).map_err(LogError::io(&path))?;
+        let records_bytes = bytes.len() as u64;
+        let end = durable_bytes + records_bytes;
+        let (file, file_bytes) = match &mut self.file {
+            Some(open) => open,
+            none => none.insert((self.disk.open(&path, Open::Existing).map_err(LogError::io(&path))?, durable_bytes)),
+        };
+        if end > *file_bytes {
+            *file_bytes = end.max(self.segment_bytes.min(end + self.segment_bytes / STEPS_OF_SEGMENT));
+            bytes.resize((*file_bytes - durable_bytes) as usize, 0);
+        }
+        file.write_at(&bytes, durable_bytes).map_err(LogError::io(&path))?;
         if !is_planted(Fault::AcknowledgedBeforeSync) {
             file.sync(Durable::Data).await.map_err(LogError::io(&path))?;
         }
-        self.segments.appended(places, bytes.len() as u64);
+        self.segments.appended(places, records_bytes);
         Ok(())
     }
 
@@ -203,7 +221,7 @@ impl<D: Disk> Writer<D> {
                     durable::sync_dir(&self.disk, &self.dir).await?;
                 }
                 Cut::Tail(path, len_bytes) => {
-                    let mut file = self.disk.open(&path, Open::Append).map_err(LogError::io(&path))?;
+                    let mut file = self.disk.open(&path, Open::Existing).map_err(LogError::io(&path))?;
                     file.set_len(len_bytes).map_err(LogError::io(&path))?;
                     return file.sync(Durable::All).await.map_err(LogError::io(&path));
                 }
@@ -212,7 +230,7 @@ impl<D: Disk> Writer<D> {
     }
 
     async fn purge(&mut self, upto: u64, mark: &[u8]) -> Result<(), LogError> {
-        durable::replace(&self.disk, &self.purge_mark, mark).await?;
+        durable::replace(&self.disk, &self.purge_mark, &[mark]).await?;
         let gone = self.segments.purge(upto);
         if self.segments.last_file().is_none() {
             self.file = None;

@@ -72,7 +72,7 @@ pub(super) async fn founding_settings(disk: &impl Disk, dir: &Path, settings: &S
     let damaged = |why: String| LogError::Damaged { path: path.clone(), offset: 0, why };
     let wanted = serde_json::to_string(settings).map_err(|e| damaged(e.to_string()))?;
     let Some(kept) = durable::read(disk, &path)? else {
-        durable::replace(disk, &path, wanted.as_bytes()).await?;
+        durable::replace(disk, &path, &[wanted.as_bytes()]).await?;
         return Ok(wanted);
     };
     let kept = String::from_utf8(kept).map_err(|e| damaged(e.to_string()))?;

@@ -1,6 +1,6 @@
 //! Calls to the other nodes, over connections that last.
 
-use super::addresses::AddressBook;
+use super::addresses::{Address, AddressBook};
 use super::link::{CallError, Dialer, Link};
 use super::wire::{Greeting, SnapshotHead, ask};
 use super::{Snapshot, TypeConfig, Vote, codec};
@@ -93,6 +93,12 @@ impl Peers {
     fn peer(&self, node: u64, lane: Lane, address: &str) -> Peer {
         self.addresses.learn_one(node, address);
         Peer { link: self.link(node, lane) }
+    }
+
+    /// Where that node is.
+    #[must_use]
+    pub fn address_of(&self, node: u64) -> Option<Address> {
+        self.addresses.of(node)
     }
 
     /// Closes every connection. What is still called connects anew.

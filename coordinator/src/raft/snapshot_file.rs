@@ -38,13 +38,13 @@ impl<D: Disk> SnapshotFile<D> {
         if *newest > meta.last_log_id {
             return Ok(());
         }
-        let mut bytes = serde_json::to_vec(meta)?;
-        bytes.push(b'\n');
-        bytes.extend_from_slice(state);
+        let meta_json = serde_json::to_vec(meta)?;
+        // The state is large: it is not copied.
+        let parts = [&meta_json[..], b"\n", state];
         if is_planted(Fault::SnapshotNotSynced) {
-            durable::replace_unsynced(&self.disk, &self.path, &bytes)?;
+            durable::replace_unsynced(&self.disk, &self.path, &parts)?;
         } else {
-            durable::replace(&self.disk, &self.path, &bytes).await?;
+            durable::replace(&self.disk, &self.path, &parts).await?;
         }
         *newest = meta.last_log_id;
         Ok(())
