@@ -112,6 +112,9 @@ pub(crate) fn position(ranking: &Ranking, truth: &str, may_be: impl Fn(&str) -> 
     suspects.position(|s| s.node == truth).map(|at| at + 1)
 }
 
+/// Spread below this share of the mean is rounding.
+const ROUNDING: f64 = 1e-9;
+
 /// Position by the largest z-score: |mean in the incident - normal mean| / normal standard deviation, the largest over a node's series.
 /// The yardstick that published methods are held against.
 pub(crate) fn by_largest_z(normal: &Period, window: &Period, before: usize, truth: &str) -> Option<usize> {
@@ -126,7 +129,8 @@ pub(crate) fn by_largest_z(normal: &Period, window: &Period, before: usize, trut
         let mean = usual.iter().sum::<f64>() / usual.len() as f64;
         let deviation = (usual.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (usual.len() - 1) as f64).sqrt();
         let z = (during.iter().sum::<f64>() / during.len() as f64 - mean).abs() / deviation;
-        if z.is_finite() {
+        // A series that never moves has no deviation but rounding.
+        if deviation > mean.abs() * ROUNDING {
             let known = largest.entry(&shown.node).or_default();
             *known = known.max(z);
         }

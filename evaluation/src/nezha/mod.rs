@@ -5,3 +5,6 @@ mod evaluate;
 mod read;
 
 pub use evaluate::evaluate;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use crate::csv::Table;
 use crate::{Dataset, DatasetError};
 use picket_diagnosis::root_cause::{CallGraph, MetricKind, Period, Series};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Length of a step, seconds.
 const STEP_S: f64 = 60.0;
@@ -117,13 +117,19 @@ fn tables(set: &Dataset, day: &str) -> Result<Tables, DatasetError> {
 }
 
 fn faults(set: &Dataset, day: &str, grid: &Grid) -> Result<Vec<Fault>, DatasetError> {
-    let is_list = |p: &PathBuf| {
-        let name = p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.contains(day) && p.extension().is_some_and(|e| e == "json")
-    };
+    // The day stands in the file's name, or else in its times.
+    let (mut named, mut timed) = (None, None);
+    for path in set.files()?.into_iter().filter(|p| p.extension().is_some_and(|e| e == "json")) {
+        let text = std::fs::read_to_string(&path).map_err(|error| DatasetError::Io { path: path.clone(), error })?;
+        let place = path.strip_prefix(set.folder()).unwrap_or(&path).to_string_lossy().contains(day);
+        if place && named.is_none() {
+            named = Some((path, text));
+        } else if timed.is_none() && text.contains("inject_time") && text.contains(day) {
+            timed = Some((path, text));
+        }
+    }
     let missing = || DatasetError::Missing { path: set.folder().to_owned(), what: format!("fault list of {day}") };
-    let path = set.files()?.into_iter().find(is_list).ok_or_else(missing)?;
-    let text = std::fs::read_to_string(&path).map_err(|error| DatasetError::Io { path: path.clone(), error })?;
+    let (path, text) = named.or(timed).ok_or_else(missing)?;
     let wrong = |line: usize, why: String| DatasetError::Malformed { path: path.clone(), line, why };
     let hours: BTreeMap<String, Vec<BTreeMap<String, serde_json::Value>>> =
         serde_json::from_str(&text).map_err(|e| wrong(e.line(), e.to_string()))?;

@@ -92,6 +92,11 @@ fn normal_windows(scenario: &Scenario, count: &mut (usize, usize)) {
 
 /// Ranks every incident of the set and looks at its normal windows; `progress` is told what is done, of how much.
 ///
+/// An incident's window is its file: the steps before the one that holds the complaint are the level just before, the rest is the
+/// incident; normal is the scenario's whole normal period. Specificity: every window of the normal period (a new one begins at every
+/// step) in the shape that most incidents have, taken for every complaint (node, metric, statistic) that the scenario's incidents make,
+/// judged by what the other half of the period teaches; the share of them in which no cause is named.
+///
 /// # Errors
 /// When a file cannot be read or is not what it should be.
 pub fn evaluate(set: &Dataset, mut progress: impl FnMut(usize, usize)) -> Result<RootCauseReport, DatasetError> {

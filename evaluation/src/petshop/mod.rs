@@ -4,3 +4,6 @@ mod evaluate;
 mod read;
 
 pub use evaluate::evaluate;
+
+#[cfg(test)]
+mod tests;

@@ -76,9 +76,11 @@ fn stopped_calling(evidence: &Evidence, graph: &CallGraph, node: &str) -> Option
     let kept = loss(node).map_or(0.0, |t| t.effect);
     let measured = |node: &str| [MetricKind::Errors, MetricKind::Availability].iter().any(|k| evidence.nodes[node].trouble(*k).is_some());
     let lost = graph.callees(node).filter_map(|callee| Some((callee, loss(callee)?))).filter(|(callee, _)| !measured(callee));
-    let lost = lost.filter(|(_, t)| t.counts() && t.effect > kept);
-    let (callee, most) = lost.max_by(|a, b| a.1.effect.total_cmp(&b.1.effect))?;
-    Some(Trouble { effect: most.effect - kept, metric: callee.to_owned(), ..most.clone() })
+    let beyond = lost.filter(|(_, t)| t.effect > kept).map(|(callee, t)| {
+        let effect = t.effect - kept;
+        Trouble { effect, sigma: t.sigma * effect / t.effect, metric: callee.to_owned(), onset: t.onset }
+    });
+    beyond.filter(Trouble::counts).max_by(|a, b| a.effect.total_cmp(&b.effect))
 }
 
 /// Blame by node, of 1 that starts at the alerting node. A node passes on what its callees explain and keeps the rest:
