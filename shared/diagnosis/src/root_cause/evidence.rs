@@ -56,11 +56,20 @@ impl NodeEvidence {
         self.troubles.get(&kind)
     }
 
-    /// Fisher's sum: the log tail probabilities of answering slowly, computing more and sending more than the traffic explains, and
-    /// losing time on the way. Not gated: several faint signs may add up.
+    /// Fisher's sum: the log tail probabilities of answering slowly or wrongly, computing more and sending more than the traffic
+    /// explains, and losing time on the way. Not gated: several faint signs may add up.
     #[must_use]
     pub fn surprise(&self) -> f64 {
-        let kinds = [MetricKind::Latency, MetricKind::Errors, MetricKind::Cpu, MetricKind::Sent, MetricKind::Network];
+        self.sum(&[MetricKind::Latency, MetricKind::Errors]) + self.own_surprise()
+    }
+
+    /// The same without what may be its callees' doing.
+    #[must_use]
+    pub fn own_surprise(&self) -> f64 {
+        self.sum(&[MetricKind::Cpu, MetricKind::Sent, MetricKind::Network])
+    }
+
+    fn sum(&self, kinds: &[MetricKind]) -> f64 {
         kinds.iter().filter_map(|kind| self.surprises.get(kind)).sum()
     }
 }

@@ -66,12 +66,14 @@ pub fn rank(evidence: &Evidence, graph: &CallGraph, alert: &Alert) -> Ranking {
     let calls_known = graph.callees(&alert.node).next().is_some();
     let blamed = if calls_known { blame(evidence, graph, &alert.node, &signs) } else { std::collections::BTreeMap::new() };
     let suspect = |(node, shown): (&String, &super::evidence::NodeEvidence)| {
-        if !calls_known && (*node == alert.node || shown.traffic <= 0.0) {
+        if !calls_known && shown.traffic <= 0.0 {
             return None;
         }
+        // That it is slow is the complaint, not evidence against it.
+        let surprise = if *node == alert.node { shown.own_surprise() } else { shown.surprise() };
         let blame = blamed.get(node).copied().filter(|b| *b > BLAME_LEAST).unwrap_or(0.0);
         let reasons = reasons(node, evidence, graph, &signs, blame);
-        Some(Suspect { node: node.clone(), blame, surprise: shown.surprise(), reasons })
+        Some(Suspect { node: node.clone(), blame, surprise, reasons })
     };
     let mut suspects: Vec<_> = evidence.nodes.iter().filter_map(suspect).collect();
     suspects.sort_by(|a, b| {
