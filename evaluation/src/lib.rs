@@ -1,5 +1,10 @@
 //! Public benchmarks: how they are read, run through picket's own detection and diagnosis, and scored.
 
+mod csv;
 mod dataset;
+pub mod nezha;
+pub mod petshop;
+mod root_cause;
 
 pub use dataset::{Dataset, DatasetError};
+pub use root_cause::{Part, Placed, RootCauseReport};

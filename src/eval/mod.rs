@@ -1,5 +1,6 @@
 //! `picket eval`: measures the pipeline.
 
+mod root_cause;
 mod scenarios;
 mod world;
 
@@ -11,6 +12,11 @@ mod earn_tests;
 pub enum EvalCommand {
     /// The whole pipeline on simulated clusters, in one process, on virtual time.
     Scenarios(scenarios::ScenarioOptions),
+    /// Root-cause ranking on PetShop: top 1, 3, 5 and specificity.
+    #[command(name = "petshop")]
+    PetShop(root_cause::PetShopOptions),
+    /// Root-cause ranking on a day of Nezha, from metrics alone.
+    Nezha(root_cause::NezhaOptions),
 }
 
 /// Runs it.
@@ -20,5 +26,7 @@ pub enum EvalCommand {
 pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
     match command {
         EvalCommand::Scenarios(options) => scenarios::run(options).await,
+        EvalCommand::PetShop(options) => root_cause::petshop(options).await,
+        EvalCommand::Nezha(options) => root_cause::nezha(options).await,
     }
 }

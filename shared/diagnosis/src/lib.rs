@@ -15,6 +15,7 @@ pub mod passing;
 pub mod rank;
 pub mod reason;
 pub mod retrieve;
+pub mod root_cause;
 pub mod sentence;
 pub mod signs;
 pub mod size;
