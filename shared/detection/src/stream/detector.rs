@@ -13,7 +13,8 @@ use picket_core::time::Timestamp;
 pub struct StreamScore {
     /// How far the series is where it never was, in its mean absolute deviations; not suppressed.
     pub novelty: f64,
-    /// 0..1: 0 unless this is an alert, otherwise above 0.5 and the larger the further above its bar.
+    /// 0..1: 0 unless this is an alert; then 1/2, 2/3, 4/5, 8/9 and so on for a novelty of once, twice, four times, eight times the
+    /// bar and so on. Finer than that, more novelty does not mean more likely trouble.
     pub score: f64,
 }
 
@@ -111,6 +112,12 @@ impl Members {
     }
 }
 
+/// The score of an alert whose novelty is so many times the bar.
+fn graded(times: f64) -> f64 {
+    let step = times.max(1.0).log2().floor().exp2();
+    step / (1.0 + step)
+}
+
 /// Scores the observations of one series, in the order in which they come. Bounded memory; no clock, no randomness.
 #[derive(Clone, Debug)]
 pub struct StreamDetector {
@@ -139,7 +146,7 @@ impl StreamDetector {
         if self.seen <= self.profile.warm_up {
             return StreamScore::default();
         }
-        let score = self.gate.step(novelty).map_or(0.0, |times| times / (1.0 + times));
+        let score = self.gate.step(novelty).map_or(0.0, graded);
         StreamScore { novelty, score }
     }
 }

@@ -57,10 +57,10 @@ impl Default for StreamProfile {
             bar: 0.2,
             fatigue: 0.3,
             fatigue_memory: 4_000.0,
-            refractory: 100,
+            refractory: 75,
             recent: 100,
             warm_up: 60,
-            clip: 8.0,
+            clip: 10.0,
             memory: 20_000.0,
         }
     }
