@@ -1,5 +1,6 @@
 //! `picket eval`: measures the pipeline.
 
+mod nab;
 mod scenarios;
 mod world;
 
@@ -11,6 +12,8 @@ mod earn_tests;
 pub enum EvalCommand {
     /// The whole pipeline on simulated clusters, in one process, on virtual time.
     Scenarios(scenarios::ScenarioOptions),
+    /// The streaming detector on the Numenta Anomaly Benchmark.
+    Nab(nab::NabOptions),
 }
 
 /// Runs it.
@@ -20,5 +23,6 @@ pub enum EvalCommand {
 pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
     match command {
         EvalCommand::Scenarios(options) => scenarios::run(options).await,
+        EvalCommand::Nab(options) => nab::run(options).await,
     }
 }
