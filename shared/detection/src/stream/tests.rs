@@ -20,6 +20,9 @@ fn alerts(values: &[f64]) -> Vec<usize> {
     scores(values).iter().enumerate().filter(|(_, s)| s.is_alert()).map(|(i, _)| i).collect()
 }
 
+/// A series by its row.
+type Shape = fn(usize) -> f64;
+
 /// Noise in -0.5..0.5, the same in every run.
 fn noise(i: usize) -> f64 {
     ((i as u32).wrapping_mul(2_654_435_761) >> 8) as f64 / f64::from(1 << 24) - 0.5
@@ -31,7 +34,7 @@ fn daily(i: usize) -> f64 {
 
 #[test]
 fn quiet_series_of_many_kinds_stay_quiet() {
-    let kinds: [(&str, fn(usize) -> f64); 5] = [
+    let kinds: [(&str, Shape); 5] = [
         ("constant", |_| 42.0),
         ("noise", noise),
         ("daily", daily),
