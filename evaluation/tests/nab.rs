@@ -1,7 +1,8 @@
 //! The benchmark on its own data, when that is there: in the folder that `PICKET_DATA` names, or in `shared/data` beside the workspace.
 
 use flate2::read::GzDecoder;
-use picket_evaluation::nab::{Corpus, CostProfile, ScoredCorpus, evaluate};
+use picket_detection::StreamProfile;
+use picket_evaluation::nab::{Corpus, CostProfile, NabReport, ScoredCorpus, detect, evaluate, report};
 use picket_evaluation::{Dataset, DatasetError};
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -64,4 +65,29 @@ fn pickets_detector_holds_up() {
     let (_, [standard, low_fp, low_fn]) = EXPECTED[0];
     assert!(report.standard > standard + 10.0 && report.low_fp > low_fp + 10.0 && report.low_fn > low_fn + 10.0, "{report:?}");
     assert!(report.standard - report.standard_split_half < 6.0, "{report:?}");
+}
+
+fn scored(corpus: &Corpus) -> NabReport {
+    let scores: Vec<Vec<f64>> = corpus.series.iter().map(|s| detect(s, &StreamProfile::default())).collect();
+    report(&ScoredCorpus::new(corpus, &scores))
+}
+
+/// Nothing may hang on the unit, the zero, or the hour that a series happens to start at.
+#[test]
+fn other_units_and_times_score_the_same() {
+    let Some(set) = set() else { return };
+    let plain = Corpus::read(&set).unwrap();
+    let moved = |factor: f64, offset: f64, ms: i64| {
+        let mut corpus = plain.clone();
+        for (at, value) in corpus.series.iter_mut().flat_map(|s| &mut s.rows) {
+            (*at, *value) = (at.plus_ms(ms), factor * *value + offset);
+        }
+        scored(&corpus)
+    };
+    let base = scored(&plain);
+    for (factor, offset, hours) in [(0.37, 0.0, 0), (1_000.0, -5e4, 0), (1.0, 0.0, 24 * 7 * 100), (0.02, 3.0, 5), (7.3, 0.0, 77)] {
+        let report = moved(factor, offset, hours * 3_600_000 + if hours % 24 == 0 { 0 } else { 1_020_000 });
+        println!("x {factor} + {offset}, {hours} h later: {report:?}");
+        assert!((report.standard - base.standard).abs() < 3.0, "{report:?} against {base:?}");
+    }
 }

@@ -29,7 +29,7 @@ pub struct NabReport {
 /// Scores every row of a series with the detector that live telemetry has, in order, none ahead of its time.
 #[must_use]
 pub fn detect(series: &LabelledSeries, profile: &StreamProfile) -> Vec<f64> {
-    let mut detector = StreamDetector::new(profile.clone());
+    let mut detector = StreamDetector::new(profile);
     series.rows.iter().map(|(at, value)| detector.observe(*at, *value).score).collect()
 }
 

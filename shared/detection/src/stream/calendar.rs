@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn noise_teaches_no_season() {
-        let noise = |ms: i64| f64::from((ms / 900_000) as u32).mul_add(12.9898, 0.0).sin() * 43_758.547 % 1.0;
+        let noise = |ms: i64| f64::from(((ms / 900_000) as u32).wrapping_mul(2_654_435_761) >> 8);
         let mut plain = Scale::new(8.0, 20_000.0);
         let mut left = Vec::new();
         for i in 0..20 * 96 {

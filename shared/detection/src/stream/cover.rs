@@ -73,6 +73,11 @@ impl<const D: usize> Cover<D> {
         self.centres.truncate(self.centres_max);
     }
 
+    /// Bytes beside the cover itself.
+    pub const fn heap(&self) -> usize {
+        self.centres.capacity() * size_of::<[f64; D]>()
+    }
+
     #[cfg(test)]
     pub const fn radius(&self) -> f64 {
         self.radius

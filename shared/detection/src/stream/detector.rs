@@ -8,6 +8,11 @@ use super::scale::Scale;
 use super::sliding::SlidingMax;
 use picket_core::time::Timestamp;
 
+/// Beyond this many mean absolute deviations a value is as far away as can be: the levels have to find back from it.
+const REACH: f64 = 1e4;
+/// Of a series that has no deviation yet: what arithmetic bears.
+const VALUE_MAX: f64 = 1e150;
+
 /// What one observation amounts to.
 #[derive(Copy, Clone, Debug, Default, PartialEq)]
 pub struct StreamScore {
@@ -34,8 +39,8 @@ struct Level {
 }
 
 impl Level {
-    fn starting(constant: f64, value: f64) -> Self {
-        Self { weight: 1.0 / constant.max(1.0), mean: value }
+    fn new(constant: f64) -> Self {
+        Self { weight: 1.0 / constant.max(1.0), mean: 0.0 }
     }
 
     fn learn(&mut self, value: f64) -> f64 {
@@ -69,35 +74,41 @@ struct Seasonal {
 
 #[derive(Clone, Debug)]
 struct Members {
-    /// Values are taken relative to the first one: a large offset must not cost precision.
-    origin: f64,
+    scale: Scale,
     levels: Levels,
-    envelope: Option<Envelope>,
-    seasonal: Option<Seasonal>,
+    /// What a profile leaves out costs a pointer.
+    envelope: Option<Box<Envelope>>,
+    seasonal: Option<Box<Seasonal>>,
 }
 
 impl Members {
-    fn starting(profile: &StreamProfile, origin: f64) -> Self {
+    fn new(profile: &StreamProfile) -> Self {
         let scale = Scale::new(profile.clip, profile.memory);
-        let (fast, slow) = (Level::starting(profile.fast, 0.0), Level::starting(profile.slow, 0.0));
-        let envelope = (profile.envelope > 0 && profile.envelope_weight > 0.0).then(|| Envelope {
-            highest: SlidingMax::new(profile.envelope.min(WINDOW_MAX)),
-            lowest: SlidingMax::new(profile.envelope.min(WINDOW_MAX)),
-            weight: profile.envelope_weight,
-            // What counts less is told apart less finely.
-            visited: Cover::new(&scale, profile.centres, profile.radius / profile.envelope_weight),
+        let (fast, slow) = (Level::new(profile.fast), Level::new(profile.slow));
+        let envelope = (profile.envelope > 0 && profile.envelope_weight > 0.0).then(|| {
+            Box::new(Envelope {
+                highest: SlidingMax::new(profile.envelope.min(WINDOW_MAX)),
+                lowest: SlidingMax::new(profile.envelope.min(WINDOW_MAX)),
+                weight: profile.envelope_weight,
+                // What counts less is told apart less finely.
+                visited: Cover::new(&scale, profile.centres, profile.radius / profile.envelope_weight),
+            })
         });
-        let seasonal = profile.calendar.then(|| Seasonal {
-            calendar: Calendar::new(scale.clone()),
-            level: fast,
-            visited: Cover::new(&scale, profile.centres, profile.radius),
+        let seasonal = profile.calendar.then(|| {
+            Box::new(Seasonal {
+                calendar: Calendar::new(scale.clone()),
+                level: fast,
+                visited: Cover::new(&scale, profile.centres, profile.radius),
+            })
         });
         let levels = Levels { fast, slow, visited: Cover::new(&scale, profile.centres, profile.radius) };
-        Self { origin, levels, envelope, seasonal }
+        Self { scale, levels, envelope, seasonal }
     }
 
     fn novelty(&mut self, at: Timestamp, value: f64) -> f64 {
-        let value = value - self.origin;
+        self.scale.learn(value);
+        let (mean, reach) = (self.scale.mean(), REACH * self.scale.deviation());
+        let value = if reach > 0.0 { value.clamp(mean - reach, mean + reach) } else { value };
         let place = [self.levels.fast.learn(value), self.levels.slow.learn(value)];
         let mut novelty = self.levels.visited.visit(place);
         if let Some(envelope) = &mut self.envelope {
@@ -121,18 +132,19 @@ fn graded(times: f64) -> f64 {
 /// Scores the observations of one series, in the order in which they come. Bounded memory; no clock, no randomness.
 #[derive(Clone, Debug)]
 pub struct StreamDetector {
-    profile: StreamProfile,
-    members: Option<Box<Members>>,
+    members: Members,
     gate: AlertGate,
+    warm_up: u64,
     seen: u64,
+    /// Values are taken relative to the first one: a large offset must not cost precision.
+    origin: Option<f64>,
 }
 
 impl StreamDetector {
     /// A detector that has seen nothing.
     #[must_use]
-    pub fn new(profile: StreamProfile) -> Self {
-        let gate = AlertGate::new(&profile);
-        Self { profile, members: None, gate, seen: 0 }
+    pub fn new(profile: &StreamProfile) -> Self {
+        Self { members: Members::new(profile), gate: AlertGate::new(profile), warm_up: profile.warm_up, seen: 0, origin: None }
     }
 
     /// Takes an observation. `at` says the hour and the day only; a value that is no finite number is passed over with a score of 0.
@@ -140,13 +152,22 @@ impl StreamDetector {
         if !value.is_finite() {
             return StreamScore::default();
         }
-        let members = self.members.get_or_insert_with(|| Box::new(Members::starting(&self.profile, value)));
-        let novelty = members.novelty(at, value);
+        let origin = *self.origin.get_or_insert(value);
+        let novelty = self.members.novelty(at, (value - origin).clamp(-VALUE_MAX, VALUE_MAX));
         self.seen += 1;
-        if self.seen <= self.profile.warm_up {
+        if self.seen <= self.warm_up {
             return StreamScore::default();
         }
         let score = self.gate.step(novelty).map_or(0.0, graded);
         StreamScore { novelty, score }
+    }
+
+    /// Memory that it holds at present, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Members { levels, envelope, seasonal, .. } = &self.members;
+        let envelope = envelope.as_deref().map_or(0, |e| size_of_val(e) + e.visited.heap() + e.highest.heap() + e.lowest.heap());
+        let seasonal = seasonal.as_deref().map_or(0, |s| size_of_val(s) + s.visited.heap());
+        size_of_val(self) + levels.visited.heap() + envelope + seasonal + self.gate.heap()
     }
 }

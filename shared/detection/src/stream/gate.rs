@@ -33,6 +33,11 @@ impl AlertGate {
         self.bar * (1.0 + self.fatigue * self.recent_alerts)
     }
 
+    /// Bytes beside the gate itself.
+    pub fn heap(&self) -> usize {
+        self.recent.heap()
+    }
+
     /// Takes one novelty: how many times the bar it is, when it is an alert.
     pub fn step(&mut self, novelty: f64) -> Option<f64> {
         self.recent_alerts *= self.keep;

@@ -18,9 +18,9 @@
 //!
 //! | part | source |
 //! |---|---|
-//! | `cover` | nearest-neighbour novelty (Knorr, Ng, "Algorithms for mining distance-based outliers", VLDB 1998; KNN-CAD: Burnaev, Ishimtsev, "Conformalized density- and distance-based anomaly detection in time-series data", arXiv 1608.04585), kept in bounded memory by the doubling algorithm (Charikar, Chekuri, Feder, Motwani, "Incremental clustering and dynamic information retrieval", STOC 1997) |
+//! | `cover` | nearest-neighbour novelty (Knorr, Ng, "Algorithms for mining distance-based outliers in large datasets", VLDB 1998; KNN-CAD: Burnaev, Ishimtsev, "Conformalized density- and distance-based anomaly detection in time-series data", arXiv 1608.04585), kept in bounded memory by the doubling algorithm (Charikar, Chekuri, Feder, Motwani, "Incremental clustering and dynamic information retrieval", STOC 1997) |
 //! | `scale` | winsorised mean and mean absolute deviation (Huber, "Robust Statistics", 1981) |
-//! | `calendar` | multiplicative seasonality's additive form (Holt 1957, Winters 1960), used as far as it explains anything |
+//! | `calendar` | additive seasonal factors (Holt 1957, Winters 1960), used as far as they explain anything |
 //! | `sliding` | monotonic queue for the maximum of a sliding window |
 //! | `gate` | suppression as the Numenta Anomaly Benchmark rewards it (Lavin, Ahmad, "Evaluating real-time anomaly detection algorithms", ICMLA 2015) |
 

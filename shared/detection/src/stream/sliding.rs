@@ -37,6 +37,11 @@ impl SlidingMax {
         self.candidates.front().map(|(_, value)| *value)
     }
 
+    /// Bytes beside the queue itself.
+    pub fn heap(&self) -> usize {
+        self.candidates.capacity() * size_of::<(u64, f64)>()
+    }
+
     fn expire(&mut self) {
         while self.candidates.front().is_some_and(|(at, _)| at + self.window < self.seen) {
             self.candidates.pop_front();

@@ -12,7 +12,7 @@ fn scores(values: &[f64]) -> Vec<StreamScore> {
 }
 
 fn scored_from(start: i64, values: &[f64]) -> Vec<StreamScore> {
-    let mut detector = StreamDetector::new(StreamProfile::default());
+    let mut detector = StreamDetector::new(&StreamProfile::default());
     values.iter().enumerate().map(|(i, v)| detector.observe(Timestamp(start + i as i64 * STEP_MS), *v)).collect()
 }
 
@@ -89,7 +89,7 @@ fn a_constant_series_that_comes_to_life_does_not_storm() {
 
 #[test]
 fn what_is_no_number_is_passed_over() {
-    let mut detector = StreamDetector::new(StreamProfile::default());
+    let mut detector = StreamDetector::new(&StreamProfile::default());
     for i in 0..1_000 {
         let at = Timestamp(i as i64 * STEP_MS);
         for nonsense in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
@@ -97,14 +97,29 @@ fn what_is_no_number_is_passed_over() {
         }
         detector.observe(at, daily(i));
     }
-    let extreme = detector.observe(Timestamp(1_000 * STEP_MS), f64::MAX);
-    assert!((0.0..=1.0).contains(&extreme.score) && extreme.novelty.is_finite(), "{extreme:?}");
-    assert!((0.0..=1.0).contains(&detector.observe(Timestamp(1_001 * STEP_MS), f64::MIN).score));
+    for extreme in [f64::MAX, f64::MIN, 1e300] {
+        let told = detector.observe(Timestamp(1_000 * STEP_MS), extreme);
+        assert!((0.0..=1.0).contains(&told.score) && told.novelty.is_finite(), "{told:?}");
+    }
+    let after: Vec<StreamScore> =
+        (1_003..3_000).map(|i| detector.observe(Timestamp(i as i64 * STEP_MS), daily(i) + if i == 2_500 { 60.0 } else { 0.0 })).collect();
+    assert!(after.iter().all(|s| s.novelty.is_finite()) && after[2_500 - 1_003].is_alert(), "it finds back");
+}
+
+#[test]
+fn memory_is_bounded() {
+    for (profile, most) in [(StreamProfile::default(), 4_096), (StreamProfile::lean(), 2_048)] {
+        let mut detector = StreamDetector::new(&profile);
+        for i in 0..20_000 {
+            detector.observe(Timestamp(i as i64 * STEP_MS), noise(i) * daily(i));
+        }
+        assert!(detector.bytes() < most, "{} bytes", detector.bytes());
+    }
 }
 
 #[test]
 fn the_lean_profile_finds_a_level_shift() {
-    let mut detector = StreamDetector::new(StreamProfile::lean());
+    let mut detector = StreamDetector::new(&StreamProfile::lean());
     let found = (0..3_000).any(|i| {
         let shift = if i >= 2_000 { 30.0 } else { 0.0 };
         detector.observe(Timestamp(i as i64 * STEP_MS), daily(i) + shift).is_alert() && i >= 2_000
