@@ -2,6 +2,7 @@
 
 mod csv;
 mod dataset;
+pub mod nab;
 pub mod nezha;
 pub mod petshop;
 mod root_cause;

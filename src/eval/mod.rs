@@ -1,5 +1,6 @@
 //! `picket eval`: measures the pipeline.
 
+mod nab;
 mod root_cause;
 mod scenarios;
 mod world;
@@ -17,6 +18,8 @@ pub enum EvalCommand {
     PetShop(root_cause::PetShopOptions),
     /// Root-cause ranking on a day of Nezha, from metrics alone.
     Nezha(root_cause::NezhaOptions),
+    /// The streaming detector on the Numenta Anomaly Benchmark.
+    Nab(nab::NabOptions),
 }
 
 /// Runs it.
@@ -28,5 +31,6 @@ pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
         EvalCommand::Scenarios(options) => scenarios::run(options).await,
         EvalCommand::PetShop(options) => root_cause::petshop(options).await,
         EvalCommand::Nezha(options) => root_cause::nezha(options).await,
+        EvalCommand::Nab(options) => nab::run(options).await,
     }
 }

@@ -10,6 +10,7 @@
 //! | `suppress` | consecutive-breach persistence with hysteresis |
 //! | `forecast` | Theil–Sen line to a bound |
 //! | `isolation_forest`, `joint` | Isolation Forest (Liu, Ting, Zhou 2008) over a service's features |
+//! | `stream` | novelty of levels, envelope and calendar residual against covers of what was visited, for one series of any kind |
 //! | `service` | the telemetry table: which metric makes which series and symptom |
 //! | `correlate` | one incident per cause, along the service graph |
 //!
@@ -28,6 +29,7 @@ mod seasonal;
 mod series;
 mod service;
 mod settings;
+mod stream;
 mod suppress;
 mod use_summary;
 
@@ -36,6 +38,7 @@ pub use detector::Detector;
 pub use isolation_forest::IsolationForest;
 pub use series::SeriesView;
 pub use settings::DetectionSettings;
+pub use stream::{StreamDetector, StreamProfile, StreamScore};
 pub use use_summary::UseSummary;
 
 #[cfg(test)]
