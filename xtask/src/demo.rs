@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: everything between a fresh clone and a running mesh.
 
+use crate::cargo::cargo;
 use crate::{dashboard, model, packages};
 use anyhow::{Context as _, bail};
 use std::process::Command;
@@ -23,13 +24,12 @@ pub fn run(options: &[String]) -> anyhow::Result<()> {
 /// # Errors
 /// When it does not compile.
 pub fn build() -> anyhow::Result<std::path::PathBuf> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     println!("building picket (the first time takes many minutes)");
-    let status = Command::new(&cargo).args(["build", "--locked", "--bin", "picket"]).status().context("cargo cannot be run")?;
+    let status = cargo().args(["build", "--locked", "--bin", "picket"]).status().context("cargo cannot be run")?;
     if !status.success() {
         bail!("the build failed");
     }
-    let metadata = Command::new(&cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
     let target = metadata["target_directory"].as_str().context("cargo names no target folder")?;
     Ok(std::path::Path::new(target).join("debug").join("picket"))

@@ -1,6 +1,7 @@
 //! `cargo xtask`: the two commands that do all the set-up, and the builds behind them.
 
 mod bench;
+mod cargo;
 mod dashboard;
 mod demo;
 mod model;

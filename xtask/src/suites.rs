@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every test, suite by suite, with the time that each took.
 
+use crate::cargo::cargo;
 use crate::{dashboard, model, packages};
 use anyhow::{Context as _, bail};
-use std::process::Command;
 use std::time::Instant;
 
 struct Suite {
@@ -57,11 +57,10 @@ pub fn run() -> anyhow::Result<()> {
     let model = model::ensure()?;
     dashboard::build()?;
     let mut times = vec![("set-up and page", started.elapsed())];
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     for suite in SUITES {
         println!("\n== {} ==", suite.name);
         let begun = Instant::now();
-        let status = Command::new(&cargo).args(suite.command).env("PICKET_MODEL_DIR", &model).status().context("cargo cannot be run")?;
+        let status = cargo().args(suite.command).env("PICKET_MODEL_DIR", &model).status().context("cargo cannot be run")?;
         times.push((suite.name, begun.elapsed()));
         if !status.success() {
             print_times(&times);

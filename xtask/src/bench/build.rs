@@ -1,8 +1,8 @@
 //! The programs that are measured and that measure.
 
+use crate::cargo::cargo;
 use anyhow::{Context as _, bail};
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Where they are, and how they were built.
 pub struct Programs {
@@ -21,14 +21,13 @@ pub struct Programs {
 /// # Errors
 /// When they do not compile.
 pub fn build(profile: &str) -> anyhow::Result<Programs> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     println!("building picket in profile {profile} (the first time takes many minutes)");
     let programs = ["-p", "picket", "-p", "picket-loadtest", "--bin", "picket", "--bin", "etcd_bench"];
-    let status = Command::new(&cargo).args(["build", "--locked", "--profile", profile]).args(programs).status();
+    let status = cargo().args(["build", "--locked", "--profile", profile]).args(programs).status();
     if !status.context("cargo cannot be run")?.success() {
         bail!("the build failed");
     }
-    let metadata = Command::new(&cargo).args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
     let target = PathBuf::from(metadata["target_directory"].as_str().context("cargo names no target folder")?);
     let folder = target.join(if profile == "dev" { "debug" } else { profile });

@@ -5,6 +5,7 @@
 
 use super::TARGET;
 use super::step::Step;
+use crate::cargo::cargo;
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsString;
 use std::fs;
@@ -54,17 +55,13 @@ impl Toolchain {
     pub fn cargo(&self) -> Command {
         match self {
             Self::Rustup => {
-                let mut cargo = own_cargo();
+                let mut cargo = cargo();
                 LEADS_ASTRAY.iter().filter(|name| **name != "RUSTUP_TOOLCHAIN").for_each(|name| _ = cargo.env_remove(name));
                 cargo
             }
             Self::Debian(root) => debian_cargo(root),
         }
     }
-}
-
-fn own_cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Finds a compiler, fetching what is missing. `PICKET_WASM_TOOLCHAIN=rustup|debian` forces one.
@@ -180,7 +177,7 @@ fn debian_cargo(root: &Path) -> Command {
     let theirs = usr.join("bin/cargo");
     let libraries = library_path(&usr);
     let runs = Command::new(&theirs).arg("--version").env("LD_LIBRARY_PATH", &libraries).output().is_ok_and(|out| out.status.success());
-    let mut cargo = if runs { Command::new(theirs) } else { own_cargo() };
+    let mut cargo = if runs { Command::new(theirs) } else { cargo() };
     for name in LEADS_ASTRAY {
         cargo.env_remove(name);
     }

@@ -241,8 +241,9 @@ impl Keeper {
                 Err(_) => break Loss::Unconfirmed,
             }
         };
-        self.standing.send_modify(|s| s.lost = Some(loss));
+        // Whoever hears of the loss finds the work cancelled already.
         self.stop.cancel();
+        self.standing.send_modify(|s| s.lost = Some(loss));
     }
 
     /// Returns when a renewal has succeeded or was refused.
