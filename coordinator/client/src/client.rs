@@ -94,6 +94,8 @@ impl CoordinatorClient {
             .use_preconfigured_tls(tls)
             .https_only(true)
             .no_proxy()
+            // One connection is waited for, however many calls begin at once.
+            .http2_prior_knowledge()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(2))
             .http2_keep_alive_interval(Duration::from_secs(2))

@@ -83,30 +83,37 @@ fn tls_refusal(error: &reqwest::Error) -> Option<String> {
         });
         match tls {
             Some(e @ rustls::Error::InvalidCertificate(_)) => return Some(e.to_string()),
-            Some(rustls::Error::AlertReceived(alert)) if is_about_certificates(*alert) => return Some(format!("alert {alert:?}")),
+            Some(rustls::Error::AlertReceived(alert)) if ABOUT_CERTIFICATES.contains(alert) => return Some(format!("alert {alert:?}")),
             _ => {}
+        }
+        // HTTP/2 passes on an alert's text alone; it comes after the handshake, when the other side has read the certificate.
+        if now.is::<std::io::Error>() {
+            let text = now.to_string();
+            let alert = ABOUT_CERTIFICATES.iter().find(|alert| rustls::Error::AlertReceived(**alert).to_string() == text);
+            if let Some(alert) = alert {
+                return Some(format!("alert {alert:?}"));
+            }
         }
         cause = now.source();
     }
     None
 }
 
-fn is_about_certificates(alert: rustls::AlertDescription) -> bool {
+const ABOUT_CERTIFICATES: [rustls::AlertDescription; 10] = {
     use rustls::AlertDescription as A;
-    matches!(
-        alert,
-        A::UnknownCA
-            | A::CertificateRequired
-            | A::BadCertificate
-            | A::CertificateUnknown
-            | A::CertificateExpired
-            | A::CertificateRevoked
-            | A::UnsupportedCertificate
-            | A::AccessDenied
-            | A::NoCertificate
-            | A::DecryptError
-    )
-}
+    [
+        A::UnknownCA,
+        A::CertificateRequired,
+        A::BadCertificate,
+        A::CertificateUnknown,
+        A::CertificateExpired,
+        A::CertificateRevoked,
+        A::UnsupportedCertificate,
+        A::AccessDenied,
+        A::NoCertificate,
+        A::DecryptError,
+    ]
+};
 
 #[cfg(test)]
 mod tests {

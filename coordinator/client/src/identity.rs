@@ -23,10 +23,13 @@ pub(crate) fn tls(ca_pem: &str, cert_pem: &str, key_pem: &str) -> PortResult<rus
         .collect::<Result<Vec<_>, _>>()
         .map_err(|e| refused("the certificate file", e))?;
     let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|e| refused("the key file", e))?;
-    rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| refused("TLS", e))?
         .with_root_certificates(roots)
         .with_client_auth_cert(chain, key)
-        .map_err(|e| refused("the certificate and key", e))
+        .map_err(|e| refused("the certificate and key", e))?;
+    // HTTP/2 and nothing else: over HTTP/1.1 every call in progress would need a connection, and a handshake, of its own.
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    Ok(config)
 }

@@ -1,11 +1,14 @@
 //! Who may speak, and as whom.
 
 use crate::group::{DEADLINE, Group, acquire, everyone, lease, raw};
+use crate::guard::config;
+use crate::proxy::Proxy;
 use picket_coordinator::pki;
 use picket_coordinator::raft::addresses::AddressBook;
 use picket_coordinator::raft::link::{CallError, Dialer, Link};
 use picket_coordinator::raft::wire::{ALPN, Greeting, ask};
 use picket_coordinator::tls::Identity;
+use picket_coordinator_client::CoordinatorClient;
 use picket_coordinator_transport::connection::Connection;
 use picket_core::coordination::{Answer, Command, Request};
 use picket_core::ids::{AgentKind, EntryId, Principal};
@@ -158,4 +161,20 @@ async fn malformed_and_oversized_requests_are_refused_and_harm_nothing() {
     assert!(long.is_err() || status(long.unwrap()) == 413);
     assert_eq!(status(http.get(format!("https://{}/v1/watch?revision=x", group.addresses[&1])).send().await.unwrap()), 400);
     lease(&group.human(&[1]), "r", "a").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_many_calls_a_client_makes_at_once_it_needs_one_connection() {
+    let group = Group::start().await;
+    let way = Proxy::to(&group.addresses[&1]).await;
+    let client = CoordinatorClient::connect(config(&group, vec![way.address.clone()])).unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..128 {
+        let client = client.clone();
+        calls.spawn(async move { client.submit_once(acquire(&format!("n{n}"))).await });
+    }
+    while let Some(answered) = calls.join_next().await {
+        answered.unwrap().unwrap();
+    }
+    assert_eq!(way.connections(), 1);
 }

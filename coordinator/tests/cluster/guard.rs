@@ -22,7 +22,7 @@ fn run_clock(group: &Group) {
     });
 }
 
-fn config(group: &Group, endpoints: Vec<String>) -> ClientConfig {
+pub fn config(group: &Group, endpoints: Vec<String>) -> ClientConfig {
     let read = |name: String| std::fs::read_to_string(group.pki().join(name)).unwrap();
     let stem = Principal::Human("test".into()).file_stem();
     ClientConfig {
