@@ -1,5 +1,6 @@
 //! `picket sim`: the safety core against everything that may go wrong, one seed at a time.
 
+use indicatif::ProgressBar;
 use picket_coordinator_simulation::{Options, Outcome, Summary, run_seed, run_seeds};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -40,7 +41,12 @@ pub fn run(command: &SimCommand) -> anyhow::Result<ExitCode> {
         std::fs::write(path, &outcome.trace)?;
     }
     let seeds: Vec<u64> = (options.from..options.from.saturating_add(options.seeds)).collect();
-    let summary = run_seeds(&seeds, Options::for_seed, tell);
+    let bar = if options.json { ProgressBar::hidden() } else { ProgressBar::new(options.seeds) };
+    let summary = run_seeds(&seeds, Options::for_seed, |outcome| {
+        bar.suspend(|| tell(outcome));
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
     if options.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
