@@ -50,6 +50,7 @@ pub fn run_seed(seed: u64, options: &Options, keep_trace: bool) -> Outcome {
         executor::run(seed, POLLS_MAX, async move {
             play(&playing, seed).await;
             counted.store(executor::polls(), std::sync::atomic::Ordering::Relaxed);
+            playing.let_go();
         })
     }));
     World::leave();

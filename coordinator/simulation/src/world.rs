@@ -136,6 +136,13 @@ impl World {
         lock(&self.fleet)
     }
 
+    /// Lets go of the nodes, when the run is over: they hold the world as it holds them, and neither would ever be freed.
+    pub fn let_go(&self) {
+        let nodes: Vec<_> = lock(&self.machines).values_mut().filter_map(|machine| machine.node.take()).collect();
+        // Not under the lock: their end wakes others.
+        drop(nodes);
+    }
+
     /// Takes everything that was seen, when the run is over.
     pub fn take(&self) -> (History, Trace) {
         (std::mem::take(&mut *self.history()), std::mem::take(&mut *lock(&self.trace)))
