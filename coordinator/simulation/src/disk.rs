@@ -41,6 +41,8 @@ struct FileState {
 enum NameChange {
     Set(PathBuf, u64),
     Gone(PathBuf),
+    /// The old name of what the change before gave a new one: both are one change of the journal.
+    GoneWithIt(PathBuf),
 }
 
 /// How the disk behaves for now.
@@ -223,11 +225,14 @@ impl FileState {
 
 impl Platter {
     fn lose_power(&mut self) {
-        let kept = if self.pending_names.is_empty() { 0 } else { self.rng.random_range(0..=self.pending_names.len()) };
+        let mut kept = if self.pending_names.is_empty() { 0 } else { self.rng.random_range(0..=self.pending_names.len()) };
+        if matches!(self.pending_names.get(kept), Some(NameChange::GoneWithIt(_))) {
+            kept += 1;
+        }
         for change in self.pending_names.drain(..).take(kept) {
             match change {
                 NameChange::Set(path, id) => drop(self.durable_names.insert(path, id)),
-                NameChange::Gone(path) => drop(self.durable_names.remove(&path)),
+                NameChange::Gone(path) | NameChange::GoneWithIt(path) => drop(self.durable_names.remove(&path)),
             }
         }
         self.pending_names.clear();
@@ -401,9 +406,8 @@ impl Disk for SimDisk {
         self.operate(|p| {
             let id = p.names.remove(from).ok_or_else(not_found)?;
             p.names.insert(to.to_owned(), id);
-            // One change of the journal: the old name goes with it.
             p.pending_names.push(NameChange::Set(to.to_owned(), id));
-            p.pending_names.push(NameChange::Gone(from.to_owned()));
+            p.pending_names.push(NameChange::GoneWithIt(from.to_owned()));
             Ok(())
         })
     }
@@ -471,6 +475,29 @@ mod tests {
                 kept_sizes.insert(read.len());
             }
             assert!(kept_sizes.contains(&700) && kept_sizes.contains(&2_700) && kept_sizes.len() > 3, "{kept_sizes:?}");
+        });
+    }
+
+    /// With both names a later write to the old one would tear what the new one names.
+    #[test]
+    fn a_rename_happens_whole_or_not_at_all() {
+        in_run(async {
+            let (mut moved, mut stayed) = (0, 0);
+            for seed in 0..64 {
+                let platters = Platters::new(1, seed);
+                let disk = platters.mount();
+                let (old, new) = (Path::new("/d/a.tmp"), Path::new("/d/a"));
+                disk.open(old, Open::New).unwrap();
+                disk.sync_dir(Path::new("/d")).await.unwrap();
+                disk.rename(old, new).unwrap();
+                platters.die(true);
+                match platters.mount().list(Path::new("/d")).unwrap().as_slice() {
+                    [path] if path == new => moved += 1,
+                    [path] if path == old => stayed += 1,
+                    names => panic!("seed {seed}: {names:?}"),
+                }
+            }
+            assert!(moved > 0 && stayed > 0, "{moved} {stayed}");
         });
     }
 
