@@ -45,7 +45,7 @@ pub enum DatasetError {
 /// An opened set. What was unpacked for it is removed when it is dropped.
 pub struct Dataset {
     folder: PathBuf,
-    unpacked: Option<tempfile::TempDir>,
+    _unpacked: Option<tempfile::TempDir>,
 }
 
 fn is_archive(path: &Path) -> bool {
@@ -72,7 +72,7 @@ impl Dataset {
             vec![path.to_owned()]
         };
         if !beside.iter().any(|p| is_archive(p)) {
-            return Ok(Self { folder: path.to_owned(), unpacked: None });
+            return Ok(Self { folder: path.to_owned(), _unpacked: None });
         }
         let unpacked = tempfile::tempdir().map_err(io(&std::env::temp_dir()))?;
         for file in beside.iter().filter(|p| p.is_file()) {
@@ -87,13 +87,13 @@ impl Dataset {
                 return Err(DatasetError::Unpack { path: file.clone(), why });
             }
         }
-        Ok(Self { folder: unpacked.path().to_owned(), unpacked: Some(unpacked) })
+        Ok(Self { folder: unpacked.path().to_owned(), _unpacked: Some(unpacked) })
     }
 
     /// Where its files are.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        self.unpacked.as_ref().map_or(&self.folder, tempfile::TempDir::path)
+        &self.folder
     }
 
     /// Every file below, sorted.

@@ -1,5 +1,6 @@
 //! Public benchmarks: how they are read, run through picket's own detection and diagnosis, and scored.
 
+mod calendar;
 mod csv;
 mod dataset;
 pub mod nab;

@@ -132,6 +132,15 @@ fn long_histories_that_happened_are_in_order_and_are_found_so_quickly() {
     }
 }
 
+/// A look that comes after a lease's end comes after what had ended before that.
+#[test]
+fn time_does_not_go_back_behind_the_end_of_a_lease() {
+    let take = |token, began, ended, until| call(Asked::Take, Heard::Leased(token), began, ended, until);
+    let look = call(Asked::Look, Heard::Seen(None), 12, 40, 12);
+    assert!(!is_in_order(&[take(1, 27, 39, 40), look, take(2, 11, 27, 11)]));
+    assert!(is_in_order(&[take(1, 27, 39, 40), look, take(2, 11, 40, 41)]));
+}
+
 /// Every order of the calls, and every choice of unknown ones to leave out.
 fn by_hand(operations: &[Operation], lock: Lock, left: &mut Vec<usize>) -> bool {
     if left.iter().all(|i| !operations[*i].is_known()) {

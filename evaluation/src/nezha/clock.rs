@@ -1,13 +1,6 @@
 //! `2022-08-22 03:51:19.573905004 +0000 UTC m=+0.079858984`, or without zone: UTC.
 
-/// Days since the Unix epoch (Hinnant, "chrono-compatible low-level date algorithms").
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
+use crate::calendar::days;
 
 fn zone(text: &str) -> Option<f64> {
     let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
