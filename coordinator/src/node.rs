@@ -11,6 +11,7 @@ use crate::raft::network::Peers;
 use crate::ticks;
 use crate::timers::RaftTimers;
 use crate::tls::{Identity, TlsError};
+use futures::FutureExt as _;
 use openraft::BasicNode;
 use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::{InitializeError, RaftError};
@@ -20,9 +21,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How often it is looked whether a node's Raft still runs.
+const ENDED_LOOK: Duration = Duration::from_millis(250);
 
 /// What a node needs to know.
 #[derive(Clone)]
@@ -209,11 +214,14 @@ impl NodeHandle {
     /// process should end, so that whoever supervises it starts it again.
     pub async fn ended(&self) -> String {
         let mut metrics = self.node.raft.metrics();
+        // Looked at now and then: whoever waits for them to change is woken by every command, on a thread of its own perhaps.
+        let mut look = tokio::time::interval(ENDED_LOOK);
         loop {
+            look.tick().await;
             if let Err(why) = &metrics.borrow_watched().running_state {
                 return why.to_string();
             }
-            if metrics.changed().await.is_err() {
+            if let Some(Err(_)) = metrics.changed().now_or_never() {
                 return "Raft is gone".to_owned();
             }
         }

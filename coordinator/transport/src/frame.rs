@@ -10,8 +10,9 @@ pub const FRAME_MAX_BYTES: usize = 8 << 20;
 pub const GREETING_MAX_BYTES: usize = 4 << 10;
 /// Bytes before the body, the length included.
 pub const HEAD_BYTES: usize = 4 + 8 + 1;
-/// Room that is made for each read.
+/// Room that is made for reads at a time, and the least that there is for one: frames that are still held keep the whole of it.
 const READ_BYTES: usize = 64 << 10;
+const READ_MIN_BYTES: usize = 4 << 10;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +99,9 @@ impl Incoming {
     /// # Errors
     /// What the connection says.
     pub async fn read(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
-        self.bytes.reserve(READ_BYTES);
+        if self.bytes.capacity() - self.bytes.len() < READ_MIN_BYTES {
+            self.bytes.reserve(READ_BYTES);
+        }
         from.read_buf(&mut self.bytes).await
     }
 
