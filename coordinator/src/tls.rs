@@ -1,6 +1,7 @@
 //! Mutual TLS: both ends show a certificate of picket's CA, and the common name says who it is.
 
 use crate::raft::wire::ALPN;
+use picket_coordinator_transport::client;
 use picket_core::ids::Principal;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -74,7 +75,7 @@ impl Identity {
             .with_client_cert_verifier(verifier)
             .with_single_cert(self.chain.clone(), self.key.clone_key())
             .map_err(|e| unusable(&e))?;
-        config.alpn_protocols = vec![ALPN.to_vec(), b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![ALPN.to_vec(), client::ALPN.to_vec(), b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 

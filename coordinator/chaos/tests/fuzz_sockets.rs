@@ -7,6 +7,7 @@ use picket_coordinator_chaos::fuzz::{self, Message, Mutator, Said};
 use picket_coordinator_chaos::group::Group;
 use picket_coordinator_chaos::node;
 use picket_coordinator_chaos::run::{operator, wait_until_serving};
+use picket_coordinator_transport::client;
 use picket_core::coordination::Command;
 use picket_core::ids::Principal;
 use picket_core::ports::Coordinator as _;
@@ -36,7 +37,8 @@ const LISTEN: Duration = Duration::from_millis(40);
 const NODE: u64 = 2;
 
 /// Protocols that a caller may choose in the handshake; the last two are nobody's.
-const PROTOCOLS: &[&[&[u8]]] = &[&[b"http/1.1"], &[b"h2"], &[b"picket-raft/1"], &[], &[b"h2", b"http/1.1"], &[b"picket"], &[b"\x00\xff"]];
+const PROTOCOLS: &[&[&[u8]]] =
+    &[&[b"http/1.1"], &[b"h2"], &[b"picket-raft/1"], &[client::ALPN], &[], &[b"h2", b"http/1.1"], &[b"picket"], &[b"\x00\xff"]];
 
 /// A connection's opening in HTTP/2: preface, settings, and a frame of headers that names a path.
 fn http2(path: &[u8]) -> Vec<u8> {
@@ -75,14 +77,20 @@ fn inside(mutator: &mut Mutator, corpus: &[Said]) -> Vec<u8> {
             let opening = http2(path.as_bytes());
             mutator.bytes(&opening, &other)
         }
-        8 => {
-            // A frame with a length before it, as binary protocols have.
-            let body = mutator.garbage();
-            let len = if mutator.rng.random_bool(0.7) { body.len() as u32 } else { mutator.rng.random() };
-            [len.to_le_bytes().to_vec(), body].concat()
-        }
+        8 => command_frame(mutator, &said),
         _ => mutator.garbage(),
     }
+}
+
+/// A command as clients send it, or nearly.
+fn command_frame(mutator: &mut Mutator, said: &Said) -> Vec<u8> {
+    let body = if mutator.rng.random_bool(0.3) { mutator.garbage() } else { mutator.json(&said.request, &said.request) };
+    let kind = if mutator.rng.random_bool(0.8) { client::ask::SUBMIT } else { mutator.rng.random() };
+    let mut frame = fuzz::frame(mutator.rng.random(), kind, &body);
+    if mutator.rng.random_bool(0.2) {
+        frame[..4].copy_from_slice(&mutator.rng.random::<u32>().to_le_bytes());
+    }
+    frame
 }
 
 /// As a node of the group, in a term that is over: greeted as it must be, and then what no node says.
@@ -167,11 +175,19 @@ impl Fuzzer {
         let Some(stream) = self.connect().await else { return };
         let is_node = mutator.rng.random_bool(0.4);
         let config = if is_node { self.as_node.clone() } else { mutator.pick(&self.callers).clone() };
+        let speaks_frames = config.alpn_protocols == [client::ALPN];
         let name = ServerName::try_from("localhost").unwrap();
         let connecting = TlsConnector::from(config).connect(name, stream);
         let Ok(Ok(mut stream)) = tokio::time::timeout(Duration::from_secs(10), connecting).await else { return };
         for _ in 0..mutator.rng.random_range(1..3) {
-            let bytes = if is_node { as_node(mutator, &self.settings, self.node) } else { inside(mutator, &self.corpus) };
+            let bytes = match () {
+                () if is_node => as_node(mutator, &self.settings, self.node),
+                () if speaks_frames => {
+                    let said = mutator.pick(&self.corpus).clone();
+                    command_frame(mutator, &said)
+                }
+                () => inside(mutator, &self.corpus),
+            };
             say(&mut stream, &bytes).await;
         }
     }

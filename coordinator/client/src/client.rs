@@ -2,8 +2,11 @@
 
 use crate::errors::Attempt;
 use crate::identity;
+use crate::line::{CallError, DIAL_TIMEOUT, Line, tls_for_lines};
 use crate::once::OnceIds;
 use crate::route::Route;
+use bytes::Bytes;
+use picket_coordinator_transport::client::{COMMAND_MAX_BYTES, answer, read_answer};
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, Request, WatchPage};
 use picket_core::ids::{EntryId, Principal, RequestId};
 use picket_core::membership::MemberRequest;
@@ -41,7 +44,7 @@ pub struct ClientConfig {
     pub request_timeout_ms: u64,
 }
 
-/// The coordinator over HTTP and mutual TLS. Cheap to clone.
+/// The coordinator over mutual TLS. Cheap to clone; clones share a connection to each node for commands, and one for everything else.
 #[derive(Clone)]
 pub struct CoordinatorClient {
     inner: Arc<Inner>,
@@ -56,6 +59,8 @@ impl std::fmt::Debug for CoordinatorClient {
 
 struct Inner {
     http: reqwest::Client,
+    /// One per node, in the route's order.
+    lines: Vec<Line>,
     route: Route,
     timeout: Duration,
     jitter: Mutex<rand::rngs::SmallRng>,
@@ -64,15 +69,23 @@ struct Inner {
 
 /// One call, in all its attempts.
 pub(crate) enum Call<'a> {
-    Submit(&'a Request),
+    Submit { id: &'a RequestId, text: Bytes },
     ChangeMembers(&'a MemberRequest),
     Read { path: &'a str, query: &'a [(&'a str, String)], server_waits_ms: u64 },
 }
 
 impl Call<'_> {
+    fn path(&self) -> &str {
+        match self {
+            Self::Submit { .. } => "/v1/submit",
+            Self::ChangeMembers(_) => "/v1/members",
+            Self::Read { path, .. } => path,
+        }
+    }
+
     fn name(&self) -> String {
         match self {
-            Self::Submit(request) => format!("submit {}", request.request_id),
+            Self::Submit { id, .. } => format!("submit {id}"),
             Self::ChangeMembers(request) => request.change.to_string(),
             Self::Read { path, .. } => format!("read {path}"),
         }
@@ -90,6 +103,7 @@ impl CoordinatorClient {
             return Err(refused("no endpoint is configured; name at least one `host:port`".to_owned()));
         }
         let tls = identity::tls(&config.ca_pem, &config.cert_pem, &config.key_pem)?;
+        let for_lines = tls_for_lines(&tls);
         let http = reqwest::Client::builder()
             .use_preconfigured_tls(tls)
             .https_only(true)
@@ -97,7 +111,7 @@ impl CoordinatorClient {
             // One connection is waited for, however many calls begin at once.
             .http2_prior_knowledge()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(2))
+            .connect_timeout(DIAL_TIMEOUT)
             .http2_keep_alive_interval(Duration::from_secs(2))
             .http2_keep_alive_timeout(Duration::from_secs(3))
             .http2_keep_alive_while_idle(true)
@@ -111,7 +125,9 @@ impl CoordinatorClient {
         let jitter = Mutex::new(rand::rngs::SmallRng::seed_from_u64(random()?));
         let timeout = Duration::from_millis(config.request_timeout_ms.max(1));
         let once = OnceIds::new(format!("once-{:016x}", random()?));
-        Ok(Self { inner: Arc::new(Inner { http, route: Route::new(&config.endpoints), timeout, jitter, once }) })
+        let route = Route::new(&config.endpoints);
+        let lines = route.addresses().map(|address| Line::new(address, for_lines.clone())).collect();
+        Ok(Self { inner: Arc::new(Inner { http, lines, route, timeout, jitter, once }) })
     }
 
     /// As `principal`, with the files of a folder that `picket`'s PKI made; ten seconds per call.
@@ -193,7 +209,7 @@ impl CoordinatorClient {
         let mut pause_ms = BACKOFF_MIN_MS;
         let mut maybe_done = false;
         let route = &self.inner.route;
-        let mut node = route.first();
+        let mut node = route.first(Instant::now());
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = left.min(Duration::from_millis(ATTEMPT_MAX_MS + waits_ms));
@@ -229,19 +245,18 @@ impl CoordinatorClient {
 
     async fn attempt(&self, call: &Call<'_>, name: &str, node: usize, timeout: Duration, max_bytes: usize) -> Result<Vec<u8>, Attempt> {
         let route = &self.inner.route;
-        let endpoint = route.url(node);
+        let url = format!("{}{}", route.url(node), call.path());
+        let request = match call {
+            Call::Submit { text, .. } => return self.attempt_command(text, name, node, timeout).await,
+            Call::ChangeMembers(body) => self.inner.http.post(url).json(body),
+            Call::Read { query, .. } => self.inner.http.get(url).query(query),
+        };
         let broke_off = |e: reqwest::Error| {
             route.failed(node, Instant::now());
-            Attempt::of_transport(&e, name, endpoint)
-        };
-        let request = match call {
-            Call::Submit(body) => self.inner.http.post(format!("{endpoint}/v1/submit")).json(body),
-            Call::ChangeMembers(body) => self.inner.http.post(format!("{endpoint}/v1/members")).json(body),
-            Call::Read { path, query, .. } => self.inner.http.get(format!("{endpoint}{path}")).query(query),
+            Attempt::of_http(&e, name, route.url(node))
         };
         let mut response = request.timeout(timeout).send().await.map_err(broke_off)?;
         let status = response.status();
-        let leader = response.headers().get("picket-leader").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broke_off)? {
             if body.len() + chunk.len() > max_bytes {
@@ -253,15 +268,40 @@ impl CoordinatorClient {
         if !status.is_success() {
             return Err(Attempt::of_status(status.as_u16(), &body, name));
         }
-        route.answered(node, leader.as_deref(), Instant::now());
+        route.answered(node, None, Instant::now());
         Ok(body)
+    }
+
+    async fn attempt_command(&self, text: &Bytes, name: &str, node: usize, timeout: Duration) -> Result<Vec<u8>, Attempt> {
+        let route = &self.inner.route;
+        let answered = self.inner.lines[node].submit(text, timeout).await.map_err(|error| {
+            route.failed(node, Instant::now());
+            match error {
+                CallError::Dial(error) => Attempt::of_dial(&error, name, route.url(node)),
+                CallError::Lost(lost) => Attempt::of_lost(lost, name, route.url(node)),
+            }
+        })?;
+        let Some((leader, said)) = read_answer(answered.body) else {
+            return Err(Attempt::of_status(502, &[], name));
+        };
+        if answered.kind != answer::DONE {
+            let (status, problem) = said.split_first_chunk().map_or((502, &[][..]), |(status, json)| (u16::from_le_bytes(*status), json));
+            return Err(Attempt::of_status(status, problem, name));
+        }
+        route.answered(node, leader.as_deref(), Instant::now());
+        Ok(said.into())
     }
 }
 
 impl Coordinator for CoordinatorClient {
     async fn submit(&self, request_id: RequestId, command: Command) -> PortResult<Answer> {
         let request = Request { request_id, command };
-        self.call(&Call::Submit(&request)).await
+        let refused = |why: String| PortError::Refused { what: format!("submit {}", request.request_id), why };
+        let text = serde_json::to_vec(&request).map_err(|e| refused(e.to_string()))?;
+        if text.len() > COMMAND_MAX_BYTES {
+            return Err(refused(format!("a command has at most {COMMAND_MAX_BYTES} bytes, and this one {}", text.len())));
+        }
+        self.call(&Call::Submit { id: &request.request_id, text: text.into() }).await
     }
 
     async fn status(&self) -> PortResult<CoordinatorStatus> {

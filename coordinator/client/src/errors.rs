@@ -1,5 +1,6 @@
 //! What went wrong on the way, in the words of the port.
 
+use picket_coordinator_transport::connection::Lost;
 use picket_core::ports::PortError;
 use serde::Deserialize;
 
@@ -46,21 +47,51 @@ impl Attempt {
         }
     }
 
-    /// No answer at all.
-    pub(crate) fn of_transport(error: &reqwest::Error, call: &str, endpoint: &str) -> Self {
-        if let Some(tls) = tls_refusal(error) {
-            let why =
-                format!("{endpoint} and this certificate do not trust each other ({tls}); check that both come from the same `picket` CA");
-            return Self { error: PortError::Refused { what: call.to_owned(), why }, retry: false, maybe_done: false };
+    /// No answer over HTTP.
+    pub(crate) fn of_http(error: &reqwest::Error, call: &str, endpoint: &str) -> Self {
+        if let Some(why) = tls_refusal(error) {
+            return Self::of_strangers(&why, call, endpoint);
         }
-        if error.is_connect() {
-            let why = format!("{endpoint} cannot be reached: {}", root_of(error));
-            return Self { error: PortError::Unavailable { what: "the coordinator".to_owned(), why }, retry: true, maybe_done: false };
-        }
-        if error.is_timeout() {
+        if error.is_timeout() && !error.is_connect() {
             return Self { error: PortError::Timeout { what: call.to_owned() }, retry: true, maybe_done: true };
         }
-        let why = format!("{endpoint} broke off: {}", root_of(error));
+        if error.is_connect() { Self::unreached(&root_of(error), endpoint) } else { Self::broken_off(&root_of(error), endpoint) }
+    }
+
+    /// No connection for commands.
+    pub(crate) fn of_dial(error: &std::io::Error, call: &str, endpoint: &str) -> Self {
+        match tls_refusal(error) {
+            Some(why) => Self::of_strangers(&why, call, endpoint),
+            None => Self::unreached(&error.to_string(), endpoint),
+        }
+    }
+
+    /// No answer to a command.
+    pub(crate) fn of_lost(lost: Lost, call: &str, endpoint: &str) -> Self {
+        match lost {
+            Lost::NotSent(why) => Self::unreached(&why, endpoint),
+            Lost::Timeout(_) => Self { error: PortError::Timeout { what: call.to_owned() }, retry: true, maybe_done: true },
+            Lost::Ended(why) => match alert_in(&why) {
+                Some(why) => Self::of_strangers(&why, call, endpoint),
+                None => Self::broken_off(&why, endpoint),
+            },
+        }
+    }
+
+    /// One side rejected the other's certificate: that will not change by trying again.
+    fn of_strangers(tls: &str, call: &str, endpoint: &str) -> Self {
+        let why =
+            format!("{endpoint} and this certificate do not trust each other ({tls}); check that both come from the same `picket` CA");
+        Self { error: PortError::Refused { what: call.to_owned(), why }, retry: false, maybe_done: false }
+    }
+
+    fn unreached(why: &str, endpoint: &str) -> Self {
+        let why = format!("{endpoint} cannot be reached: {why}");
+        Self { error: PortError::Unavailable { what: "the coordinator".to_owned(), why }, retry: true, maybe_done: false }
+    }
+
+    fn broken_off(why: &str, endpoint: &str) -> Self {
+        let why = format!("{endpoint} broke off: {why}");
         Self { error: PortError::Unavailable { what: "the coordinator".to_owned(), why }, retry: true, maybe_done: true }
     }
 }
@@ -73,9 +104,9 @@ fn root_of(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// The reason, when one side rejected the other's certificate: that will not change by trying again.
-fn tls_refusal(error: &reqwest::Error) -> Option<String> {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+/// The reason, when one side rejected the other's certificate.
+fn tls_refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
     while let Some(now) = cause {
         let tls = now.downcast_ref::<rustls::Error>().or_else(|| {
             let io = now.downcast_ref::<std::io::Error>()?;
@@ -86,17 +117,20 @@ fn tls_refusal(error: &reqwest::Error) -> Option<String> {
             Some(rustls::Error::AlertReceived(alert)) if ABOUT_CERTIFICATES.contains(alert) => return Some(format!("alert {alert:?}")),
             _ => {}
         }
-        // HTTP/2 passes on an alert's text alone; it comes after the handshake, when the other side has read the certificate.
-        if now.is::<std::io::Error>() {
-            let text = now.to_string();
-            let alert = ABOUT_CERTIFICATES.iter().find(|alert| rustls::Error::AlertReceived(**alert).to_string() == text);
-            if let Some(alert) = alert {
-                return Some(format!("alert {alert:?}"));
-            }
+        if now.is::<std::io::Error>()
+            && let Some(alert) = alert_in(&now.to_string())
+        {
+            return Some(alert);
         }
         cause = now.source();
     }
     None
+}
+
+/// Of an alert that comes after the handshake, when the other side has read the certificate, only the text is left.
+fn alert_in(text: &str) -> Option<String> {
+    let alert = ABOUT_CERTIFICATES.iter().find(|alert| rustls::Error::AlertReceived(**alert).to_string() == text)?;
+    Some(format!("alert {alert:?}"))
 }
 
 const ABOUT_CERTIFICATES: [rustls::AlertDescription; 10] = {

@@ -1,10 +1,12 @@
-//! The coordinator, met from outside: JSON over HTTP and mutual TLS. Who speaks is decided by the certificate.
+//! The coordinator, met from outside: over mutual TLS, commands as JSON in frames, everything else over HTTP. Who speaks is decided by the
+//! certificate.
 
 mod backup;
 mod client;
 mod errors;
 pub mod guard;
 mod identity;
+mod line;
 mod membership;
 mod once;
 mod route;

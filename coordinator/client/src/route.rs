@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A node that did not answer is not taken on another's word for this long: the other may reach it where this client does not.
+/// A node that did not answer is not asked first for this long, nor taken on another's word: the other may reach it where this client does not.
 const SHUNNED: Duration = Duration::from_secs(5);
 
 /// The nodes, as far as this client knows them.
@@ -27,6 +27,12 @@ struct Known {
     failed: Vec<Option<Instant>>,
 }
 
+impl Known {
+    fn shuns(&self, node: usize, now: Instant) -> bool {
+        self.failed[node].is_some_and(|at| now.duration_since(at) < SHUNNED)
+    }
+}
+
 impl Route {
     /// `addresses` are `host:port`, at least one.
     pub(crate) fn new(addresses: &[String]) -> Self {
@@ -44,14 +50,22 @@ impl Route {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whom to ask first.
-    pub(crate) fn first(&self) -> usize {
-        self.known().first
+    /// Whom to ask first: the leader as last heard, but nobody who did not answer a moment ago, while there is another.
+    pub(crate) fn first(&self, now: Instant) -> usize {
+        let known = self.known();
+        let nodes = self.endpoints.len();
+        let mut in_turn = (0..nodes).map(|n| (known.first + n) % nodes);
+        in_turn.find(|node| !known.shuns(*node, now)).unwrap_or(known.first)
     }
 
     /// Whom to ask after that one.
     pub(crate) fn after(&self, node: usize) -> usize {
         (node + 1) % self.endpoints.len()
+    }
+
+    /// `host:port` of every node.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(|endpoint| endpoint.address.as_str())
     }
 
     /// `https://host:port`.
@@ -64,8 +78,7 @@ impl Route {
         let named = leader.and_then(|address| self.endpoints.iter().position(|e| e.address == address));
         let mut known = self.known();
         known.failed[node] = None;
-        let shunned = |n: usize| known.failed[n].is_some_and(|at| now.duration_since(at) < SHUNNED);
-        known.first = named.filter(|n| !shunned(*n)).unwrap_or(node);
+        known.first = named.filter(|n| !known.shuns(*n, now)).unwrap_or(node);
     }
 
     /// It did not answer.
@@ -82,13 +95,13 @@ mod tests {
     fn the_leader_is_asked_first_once_somebody_has_named_it() {
         let route = Route::new(&["a:1".into(), "https://b:2/".into(), "c:3".into()]);
         let now = Instant::now();
-        assert_eq!((route.first(), route.url(1)), (0, "https://b:2"));
+        assert_eq!((route.first(now), route.url(1)), (0, "https://b:2"));
         route.answered(0, Some("b:2"), now);
-        assert_eq!(route.first(), 1);
+        assert_eq!(route.first(now), 1);
         route.answered(1, None, now);
-        assert_eq!(route.first(), 1, "it leads itself");
+        assert_eq!(route.first(now), 1, "it leads itself");
         route.answered(2, Some("nobody:4"), now);
-        assert_eq!(route.first(), 2, "an address that was not configured is not called");
+        assert_eq!(route.first(now), 2, "an address that was not configured is not called");
         assert_eq!((route.after(1), route.after(2)), (2, 0));
     }
 
@@ -98,8 +111,20 @@ mod tests {
         let now = Instant::now();
         route.failed(1, now);
         route.answered(0, Some("b:2"), now);
-        assert_eq!(route.first(), 0);
+        assert_eq!(route.first(now), 0);
         route.answered(0, Some("b:2"), now + SHUNNED);
-        assert_eq!(route.first(), 1);
+        assert_eq!(route.first(now + SHUNNED), 1);
+    }
+
+    #[test]
+    fn who_did_not_answer_is_asked_first_only_when_there_is_nobody_else() {
+        let route = Route::new(&["a:1".into(), "b:2".into(), "c:3".into()]);
+        let now = Instant::now();
+        route.failed(0, now);
+        assert_eq!((route.first(now), route.first(now + SHUNNED)), (1, 0));
+        route.failed(1, now);
+        assert_eq!(route.first(now), 2);
+        route.failed(2, now);
+        assert_eq!(route.first(now), 0);
     }
 }

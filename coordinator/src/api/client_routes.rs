@@ -2,8 +2,8 @@
 
 use super::error::Problem;
 use super::openapi::{self, Described, Operation};
-use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, backup_route, member_routes, reads, writes};
-use crate::raft::Written;
+use super::submitted::{Submitted, submitted};
+use super::{CLIENT_BODY_MAX_BYTES, Caller, Node, backup_route, member_routes, reads};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::AppendHeaders;
@@ -90,35 +90,12 @@ async fn openapi() -> Json<serde_json::Value> {
 /// Where the command is better sent the next time, when that is elsewhere.
 const LEADER: HeaderName = HeaderName::from_static("picket-leader");
 
-type Submitted = (Option<AppendHeaders<[(HeaderName, HeaderValue); 1]>>, Json<Answer>);
+type Answered = (Option<AppendHeaders<[(HeaderName, HeaderValue); 1]>>, Json<Answer>);
 
-async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Submitted, Problem> {
-    let _place = node.calls.try_acquire().map_err(|_| Problem::full("submit"))?;
-    let written = Written::read(body).map_err(|e| Problem::bad_request("submit", e.to_string()))?;
-    let by = role(&principal);
-    let answer = writes::submit(&node, principal, written).await;
-    let result = match &answer {
-        Ok(Answer::Refused { .. }) => "refused",
-        Ok(_) => "answered",
-        Err(_) => "failed",
-    };
-    metrics::counter!("picket_coordinator_submits_total", "by" => by, "result" => result).increment(1);
-    let elsewhere = node.leader().await.filter(|leader| *leader != node.id).and_then(|leader| node.peers.address_of(leader));
-    let hint = elsewhere.and_then(|address| HeaderValue::try_from(address.to_string()).ok()).map(|address| [(LEADER, address)]);
+async fn submit(State(node): State<Arc<Node>>, Caller(principal): Caller, body: Bytes) -> Result<Answered, Problem> {
+    let Submitted { answer, leader } = submitted(&node, principal, body).await;
+    let hint = leader.and_then(|address| HeaderValue::try_from(address).ok()).map(|address| [(LEADER, address)]);
     Ok((hint.map(AppendHeaders), Json(answer?)))
-}
-
-/// Who asks, without names: a label must not grow with the number of people.
-const fn role(principal: &Principal) -> &'static str {
-    match principal {
-        Principal::Agent(_) => "agent",
-        Principal::Observer(_) => "observer",
-        Principal::Actuator(_) => "actuator",
-        Principal::Human(_) => "human",
-        Principal::Node(_) => "node",
-        Principal::Dashboard => "dashboard",
-        Principal::Gateway => "gateway",
-    }
 }
 
 async fn status(State(node): State<Arc<Node>>, Caller(_): Caller) -> Result<Json<CoordinatorStatus>, Problem> {

@@ -80,7 +80,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, what, why)
     }
 
-    /// As one node tells another.
+    /// Into the metrics, when a client hears of it.
+    pub(super) fn count(&self) {
+        metrics::counter!("picket_coordinator_problems_total", "status" => self.status.to_string()).increment(1);
+    }
+
+    /// As frames carry it.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.status.to_le_bytes().to_vec();
         // Plain data always has this form.
@@ -101,7 +106,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        metrics::counter!("picket_coordinator_problems_total", "status" => status.as_u16().to_string()).increment(1);
+        self.count();
         (status, Json(self)).into_response()
     }
 }

@@ -1,7 +1,7 @@
 //! Accepts connections: the handshake proves who calls before a byte of a request is read.
 
 use super::places::Places;
-use super::{Caller, Node, node_calls};
+use super::{Caller, Node, client_calls, node_calls};
 use crate::raft::wire::ALPN;
 use crate::tls::principal_of;
 use axum::Router;
@@ -9,6 +9,7 @@ use axum::body::Body;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use picket_coordinator_transport::client;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -84,8 +85,10 @@ async fn connection(stream: TlsStream<TcpStream>, caller: Caller, places: &Place
         metrics::counter!("picket_coordinator_connections_refused_total").increment(1);
         return Err(format!("{} has too many connections, or everybody together has", caller.0));
     };
-    if stream.get_ref().1.alpn_protocol() == Some(ALPN) {
-        return node_calls::serve(node, &caller.0, stream).await;
+    match stream.get_ref().1.alpn_protocol() {
+        Some(ALPN) => return node_calls::serve(node, &caller.0, stream).await,
+        Some(client::ALPN) => return client_calls::serve(node, caller.0, stream).await,
+        _ => {}
     }
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(caller.clone());

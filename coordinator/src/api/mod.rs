@@ -1,6 +1,7 @@
 //! The API of a node: for clients under `/v1`, for the other nodes over connections of their own.
 
 mod backup_route;
+mod client_calls;
 pub mod client_routes;
 pub mod error;
 pub mod listen;
@@ -10,6 +11,7 @@ mod openapi;
 pub mod peer_calls;
 mod places;
 pub mod reads;
+mod submitted;
 pub mod writes;
 
 use crate::raft::machine::Machine;
@@ -28,7 +30,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Longest body of a client's request.
-pub const CLIENT_BODY_MAX_BYTES: usize = 1 << 20;
+pub const CLIENT_BODY_MAX_BYTES: usize = picket_coordinator_transport::client::COMMAND_MAX_BYTES;
 /// Longest snapshot.
 pub const SNAPSHOT_MAX_BYTES: usize = 512 << 20;
 /// Deadline of a command, from when the node took it.

@@ -43,7 +43,7 @@ pub(super) async fn serve(node: Arc<Node>, principal: &Principal, mut stream: im
     let mut receiving = None;
     // Greeted, so it is a node.
     let Principal::Node(caller) = *principal else { return Ok(()) };
-    serve::run(stream, incoming, |frame| begin(&node, caller, &mut receiving, frame)).await
+    serve::run(stream, incoming, None, |frame| begin(&node, caller, &mut receiving, frame)).await
 }
 
 /// The first frame: its number, and what it says.

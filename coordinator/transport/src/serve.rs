@@ -26,13 +26,15 @@ pub struct Answered {
 pub type Working = Pin<Box<dyn Future<Output = Answered> + Send>>;
 
 /// Serves a connection that has been greeted until it ends. `begin` is given the calls in the order in which they were sent, and each is
-/// begun (polled once) before the next is looked at.
+/// begun (polled once) before the next is looked at. With `idle_max`, it ends after so long without a call in progress: the other end may
+/// be gone without a word.
 ///
 /// # Errors
 /// Why it ended, when the other end did not just close it.
 pub async fn run(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut incoming: Incoming,
+    idle_max: Option<Duration>,
     mut begin: impl FnMut(Frame) -> Working,
 ) -> Result<(), String> {
     let mut working = FuturesUnordered::new();
@@ -61,9 +63,11 @@ pub async fn run(
             out.shrink_to(1 << 20);
         }
         let (busy, full) = (!working.is_empty(), working.len() >= CALLS_MAX);
+        let idle = idle_max.filter(|_| !busy);
         tokio::select! {
             Some((call, answered)) = working.next(), if busy => put(&mut out, call, answered)?,
             read = incoming.read(&mut stream), if !full => if read.map_err(|e| e.to_string())? == 0 { return Ok(()) },
+            () = tokio::time::sleep(idle.unwrap_or_default()), if idle.is_some() => return Ok(()),
         }
     }
 }
