@@ -5,7 +5,9 @@
 //! with who finds them. The model itself takes time and randomness as arguments.
 
 pub mod bench;
+pub mod bootstrap;
 pub mod cluster;
+pub mod disturbance;
 pub mod faults;
 pub mod kubernetes_api;
 pub mod objects;

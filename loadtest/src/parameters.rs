@@ -19,6 +19,8 @@ pub struct SimParameters {
     pub certificate_life_s: f64,
     /// Back-off of a crashing container: first, and upper bound (each crash doubles it).
     pub crash_back_off_s: (f64, f64),
+    /// People deploy, and an autoscaler follows the load.
+    pub routine: bool,
     /// Interval of metrics.
     pub metric_interval_s: i64,
     /// Sampled traces in one interval, at most.
@@ -58,6 +60,7 @@ impl Default for SimParameters {
             certificate_issue_s: (2.0, 5.0),
             certificate_life_s: 90.0 * 86_400.0,
             crash_back_off_s: (5.0, 40.0),
+            routine: false,
             metric_interval_s: 5,
             traces_per_interval: 12,
             remedy_slow_share: 0.08,

@@ -86,7 +86,7 @@ pub struct Report {
     pub false_positive_rate: f64,
     /// Right cause among catalogued incidents that were diagnosed.
     pub diagnosis_accuracy: Option<f64>,
-    /// Its lower bound (Wilson, one-sided, 95 %).
+    /// Its lower bound (Wilson, one-sided, 95 %); over several runs the bootstrap's over runs, when that is lower.
     pub diagnosis_accuracy_low: Option<f64>,
     /// Faults whose cause is not in the catalogue.
     pub uncatalogued: u64,

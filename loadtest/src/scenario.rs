@@ -24,7 +24,7 @@ const CATALOGUED_NATURAL_S: f64 = 600.0;
 pub enum Scenario {
     /// Every routine fault at least once, at least ten incidents, four traps, one remedy that regresses.
     Demo,
-    /// Nothing happens.
+    /// A day on which nothing goes wrong: load comes and goes, an autoscaler follows it, people deploy. What is wasteful is so from the start.
     Quiet,
     /// Many incidents on compressed days: see [`EARN_DAY_S`].
     Earn,
@@ -54,7 +54,7 @@ impl Scenario {
     #[must_use]
     pub fn parameters(self) -> SimParameters {
         let lift_quarantine = self == Self::Earn;
-        SimParameters { lift_quarantine, ..SimParameters::default() }
+        SimParameters { lift_quarantine, routine: self == Self::Quiet, ..SimParameters::default() }
     }
 
     /// Length of a run on virtual time when none is asked for, in seconds.
@@ -62,6 +62,7 @@ impl Scenario {
     pub const fn run_s(self) -> u64 {
         match self {
             Self::Earn => EARN_RUN_S,
+            Self::Quiet => 86_400,
             _ => 540,
         }
     }
@@ -130,7 +131,7 @@ pub fn schedule(scenario: Scenario, seed: u64, clusters: &[ClusterName], duratio
     let mut maker = Maker { rng: ChaCha8Rng::seed_from_u64(seed), plans: Vec::new(), parameters: scenario.parameters() };
     let Some(first) = clusters.first() else { return Vec::new() };
     match scenario {
-        Scenario::Quiet => {}
+        Scenario::Quiet => clusters.iter().for_each(|cluster| maker.standing_waste(cluster)),
         Scenario::OneOom => maker.plan(FaultKind::OomKill, first, "recommendations", warmup_s),
         Scenario::Conflict => {
             // The over-requested service and the one that breaks share the namespace: FinOps and SRE want its lease at once.
@@ -189,6 +190,14 @@ impl Maker {
         });
     }
 
+    /// Two services request too much in every cluster, whatever else befalls them, and one does nothing.
+    fn standing_waste(&mut self, cluster: &ClusterName) {
+        for wasteful in candidates(FaultKind::OverRequested) {
+            self.plan(FaultKind::OverRequested, cluster, wasteful, 0.0);
+        }
+        self.plan(FaultKind::IdleService, cluster, "exporter", 0.0);
+    }
+
     /// The promised share of the right remedies fails or is slow: an exact number of them, so that short runs have some too.
     fn deal_luck(&mut self) {
         let mut able: Vec<usize> = (0..self.plans.len()).filter(|p| self.plans[*p].kind.may_have_bad_luck()).collect();
@@ -242,11 +251,7 @@ impl Maker {
         let span_s = (duration_s - TAIL_S - warmup_s).max(60.0);
         let mut taken: BTreeMap<ClusterName, Vec<(String, f64)>> = BTreeMap::new();
         for (turn, cluster) in clusters.iter().enumerate() {
-            // Both services request too much in every cluster, whatever else befalls them.
-            for wasteful in candidates(FaultKind::OverRequested) {
-                self.plan(FaultKind::OverRequested, cluster, wasteful, 0.0);
-            }
-            self.plan(FaultKind::IdleService, cluster, "exporter", 0.0);
+            self.standing_waste(cluster);
             taken.insert(
                 cluster.clone(),
                 vec![("exporter".into(), 0.0), (if turn % 2 == 0 { "batch-scorer" } else { "avatars" }.into(), 0.0)],

@@ -52,7 +52,8 @@ fn the_demo_keeps_its_promises_on_fifty_seeds() {
 
 #[test]
 fn the_small_scenarios_are_what_they_say() {
-    assert!(schedule(Scenario::Quiet, 1, &clusters(), 540.0, 75.0).is_empty());
+    let quiet = schedule(Scenario::Quiet, 1, &clusters(), 540.0, 75.0);
+    assert!(!quiet.is_empty() && quiet.iter().all(|plan| plan.kind.class() == FaultClass::Waste), "{quiet:?}");
     let one = schedule(Scenario::OneOom, 1, &clusters(), 540.0, 75.0);
     assert_eq!((one.len(), one[0].kind, one[0].onset_s), (1, FaultKind::OomKill, 75.0));
     let services = crate::topology::services();

@@ -4,6 +4,7 @@ use picket_core::ids::AgentKind;
 use picket_core::ledger::EntryState;
 use picket_core::phase::Phase;
 use picket_core::time::Timestamp;
+use picket_loadtest::disturbance::Disturbance;
 use picket_loadtest::scenario::Scenario;
 
 /// The whole pipeline, an hour of event time: about three minutes of one core.
@@ -12,7 +13,7 @@ async fn every_agent_earns_its_way_up_and_acts_only_as_far_as_it_has_come() {
     let retriever = tokio::task::spawn_blocking(crate::roles::agent::retriever).await.unwrap().unwrap();
     let scenario = Scenario::Earn;
     let duration_s = i64::try_from(scenario.run_s()).unwrap();
-    let mut world = World::new(scenario, 1, duration_s, &retriever).await.unwrap();
+    let mut world = World::new(scenario, 1, duration_s, &Disturbance::default(), &retriever).await.unwrap();
     world.run(duration_s).await.unwrap();
     let earned = world.judge.earned(1, START).await.unwrap();
     let (_, seen, _) = world.finish().await.unwrap();

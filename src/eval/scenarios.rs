@@ -4,6 +4,8 @@ use super::world::{START, World};
 use crate::judge::Earned;
 use crate::roles::agent::retriever;
 use crate::score_table::ScoreTable;
+use picket_loadtest::bootstrap::share_low;
+use picket_loadtest::disturbance::Disturbance;
 use picket_loadtest::report::{Observations, Report, score};
 use picket_loadtest::scenario::Scenario;
 
@@ -22,12 +24,35 @@ pub struct ScenarioOptions {
     /// Length of one run, event time [default: 540; earn: 3600].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(200..=86_400))]
     duration_s: Option<u32>,
+    /// Metrics arrive so many seconds after they were measured.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=600))]
+    metrics_late_s: u32,
+    /// Share of metric points that never arrive, 0 to 1.
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
+    points_missing: f64,
+    /// Services' clocks are up to so many seconds apart.
+    #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=600))]
+    clocks_apart_s: u32,
     /// Machine output.
     #[arg(long)]
     json: bool,
     /// Writes what was seen, said and done beside the truth into this file.
     #[arg(long)]
     trace: Option<std::path::PathBuf>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|share| (0.0..=1.0).contains(share)).ok_or_else(|| format!("`{text}` is no share between 0 and 1"))
+}
+
+impl ScenarioOptions {
+    fn disturbance(&self) -> Disturbance {
+        Disturbance {
+            metrics_late_ms: i64::from(self.metrics_late_s) * 1000,
+            points_missing: self.points_missing,
+            clocks_apart_ms: i64::from(self.clocks_apart_s) * 1000,
+        }
+    }
 }
 
 /// The score over all seeds, and what each agent earned in each.
@@ -48,9 +73,10 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
     let retriever = tokio::task::spawn_blocking(retriever).await??;
     let bar = if options.json { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(options.seeds) };
     let duration_s = options.duration_s.map_or(scenario.run_s() as i64, i64::from);
-    let (mut truths, mut seen, mut earned) = (Vec::new(), Observations::default(), Vec::new());
+    let disturbance = options.disturbance();
+    let (mut truths, mut seen, mut earned, mut right) = (Vec::new(), Observations::default(), Vec::new(), Vec::new());
     for seed in options.from..options.from + options.seeds {
-        let mut world = World::new(scenario, seed, duration_s, &retriever).await?;
+        let mut world = World::new(scenario, seed, duration_s, &disturbance, &retriever).await?;
         world.run(duration_s).await?;
         if world.judge.promotes() {
             earned.extend(world.judge.earned(seed, START).await?);
@@ -61,6 +87,8 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
             let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
             writeln!(file, "SEED {seed}\n{told}")?;
         }
+        let alone = score(&truth, &observed);
+        right.push((alone.catalogued_right, alone.catalogued_diagnosed));
         truths.extend(truth);
         seen.incidents.extend(observed.incidents);
         seen.diagnoses.extend(observed.diagnoses);
@@ -71,7 +99,10 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let report = score(&truths, &seen);
+    let mut report = score(&truths, &seen);
+    if let (Some(wilson), Some(over_runs)) = (report.diagnosis_accuracy_low, share_low(&right)) {
+        report.diagnosis_accuracy_low = Some(wilson.min(over_runs));
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&EvalReport { score: &report, earned: &earned })?);
     } else {

@@ -22,6 +22,7 @@ use picket_core::time::Timestamp;
 use picket_detection::{CorrelationSettings, DetectionSettings};
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings as EngineSettings};
 use picket_loadtest::SimCluster;
+use picket_loadtest::disturbance::{Disturbance, DisturbedWay};
 use picket_loadtest::kubernetes_api::{self, ApiTokens};
 use picket_loadtest::report::Observations;
 use picket_loadtest::scenario::{EARN_DAY_S, Scenario, schedule};
@@ -80,6 +81,7 @@ pub(super) struct World {
     coordinator: InMemoryCoordinator,
     operator: InMemoryHandle,
     clusters: BTreeMap<ClusterName, Sim>,
+    ways: BTreeMap<ClusterName, DisturbedWay>,
     observers: Vec<SimObserver>,
     actuators: Vec<SimActuator>,
     agents: Vec<SimAgent>,
@@ -91,7 +93,13 @@ pub(super) struct World {
 }
 
 impl World {
-    pub async fn new(scenario: Scenario, seed: u64, duration_s: i64, retriever: &Arc<Retriever>) -> anyhow::Result<Self> {
+    pub async fn new(
+        scenario: Scenario,
+        seed: u64,
+        duration_s: i64,
+        disturbance: &Disturbance,
+        retriever: &Arc<Retriever>,
+    ) -> anyhow::Result<Self> {
         let mut config = Config::default();
         config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
@@ -113,7 +121,9 @@ impl World {
             operator.submit(format!("grant-{agent}").into(), command).await?;
         }
         // Names differ by seed, so that runs can be scored together.
-        let names: Vec<ClusterName> = ["east", "west"].map(|n| ClusterName(format!("{n}-{seed}"))).into();
+        // A quiet day says more about three clusters, with 72 services, than about two.
+        let names = if scenario == Scenario::Quiet { &["east", "north", "west"][..] } else { &["east", "west"] };
+        let names: Vec<ClusterName> = names.iter().map(|n| ClusterName(format!("{n}-{seed}"))).collect();
         let plans = schedule(scenario, seed, &names, duration_s as f64, WARMUP_S);
         let bus = InMemoryBus::default();
         let journals = std::env::temp_dir().join(format!("picket-eval-{}-{seed}", std::process::id()));
@@ -169,10 +179,13 @@ impl World {
             };
             Agent::new(profile(kind), agent_settings(&names, config.mesh.look_interval.ms()), ports, seed)
         });
+        // Each way has a draw of its own.
+        let ways = (0..).zip(&names).map(|(n, name)| (name.clone(), DisturbedWay::new(disturbance.clone(), seed ^ (n << 32)))).collect();
         Ok(Self {
             now,
             bus,
             coordinator,
+            ways,
             judge: Judge::new(operator.clone(), earns.then_some((EARN_DAY_S * 1000.0) as i64)),
             operator,
             clusters,
@@ -213,7 +226,7 @@ impl World {
         Ok(())
     }
 
-    async fn telemetry(&self, now: Timestamp) -> anyhow::Result<()> {
+    async fn telemetry(&mut self, now: Timestamp) -> anyhow::Result<()> {
         for (name, sim) in &self.clusters {
             let telemetry = {
                 let mut sim = lock(sim);
@@ -229,7 +242,11 @@ impl World {
             for event in &telemetry.falco {
                 batches.extend(normalise_falco(&serde_json::to_vec(event)?, name, now).map_err(anyhow::Error::msg)?);
             }
-            for batch in batches {
+            let arrived = match self.ways.get_mut(name) {
+                Some(way) => way.pass(batches, now),
+                None => batches,
+            };
+            for batch in arrived {
                 let digest = Digest::of(&serde_json::to_vec(&batch)?);
                 self.bus.publish(&batch, &digest).await?;
             }

@@ -5,6 +5,7 @@
 pub mod controllers;
 pub mod histogram;
 pub mod pod;
+mod routine;
 pub mod service;
 pub mod traffic;
 
@@ -47,6 +48,7 @@ pub(crate) struct Streams {
     pub traffic: ChaCha8Rng,
     pub faults: ChaCha8Rng,
     pub telemetry: ChaCha8Rng,
+    pub routine: ChaCha8Rng,
 }
 
 impl Streams {
@@ -56,7 +58,7 @@ impl Streams {
             rng.set_stream(stream);
             rng
         };
-        Self { controllers: of(1), traffic: of(2), faults: of(3), telemetry: of(4) }
+        Self { controllers: of(1), traffic: of(2), faults: of(3), telemetry: of(4), routine: of(5) }
     }
 }
 
@@ -74,6 +76,7 @@ pub struct SimCluster {
     pub(crate) log_lines: Vec<LogLine>,
     pub(crate) faults: Vec<ActiveFault>,
     pub(crate) exported: ExportState,
+    pub(crate) routines: Vec<routine::Routine>,
 }
 
 impl SimCluster {
@@ -93,6 +96,7 @@ impl SimCluster {
             log_lines: Vec::new(),
             faults: Vec::new(),
             exported: ExportState::default(),
+            routines: Vec::new(),
         };
         cluster.set_up();
         cluster
@@ -133,6 +137,7 @@ impl SimCluster {
     fn step(&mut self) {
         self.now = self.now.plus_ms(1000);
         self.store.set_now(self.now);
+        self.run_routine();
         self.run_controllers();
         self.run_faults();
         self.run_traffic();

@@ -136,6 +136,26 @@ fn a_quiet_cluster_stays_within_its_bounds() {
 }
 
 #[test]
+fn on_a_quiet_day_the_autoscaler_follows_the_load_and_people_deploy_without_harm() {
+    let parameters = SimParameters { routine: true, day_s: 14_400.0, daily_swing: 0.4, ..SimParameters::default() };
+    let mut cluster = SimCluster::new("east", 3, Timestamp(0), parameters);
+    let at = cluster.index_of("catalog").unwrap();
+    let usual = cluster.services[at].spec.replicas;
+    let (mut least, mut most, mut bad) = (usual, usual, 0);
+    for second in 1..=14_400 {
+        to(&mut cluster, second);
+        let desired = cluster.services[at].desired();
+        (least, most) = (least.min(desired), most.max(desired));
+        bad += (0..cluster.services.len()).filter(|at| cluster.out_of_bounds(*at)).count();
+    }
+    assert!(least < usual && most > usual, "{least} to {most} replicas, usually {usual}");
+    assert!(cluster.services.iter().filter(|s| s.revision > 1).count() > 2, "somebody deployed");
+    assert_eq!(bad, 0, "seconds out of bounds");
+    let disk = cluster.index_of("routes-db").unwrap();
+    assert_eq!(cluster.services[disk].desired(), cluster.services[disk].spec.replicas, "what has a volume is not scaled");
+}
+
+#[test]
 fn two_runs_of_one_seed_send_the_same_bytes() {
     let run = |seed| {
         let plans = schedule(Scenario::Demo, seed, &["east".into(), "west".into()], 540.0, 75.0);

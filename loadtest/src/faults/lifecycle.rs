@@ -9,7 +9,6 @@ use crate::truth::{Remedier, TruthRecord};
 use picket_core::ids::ServiceId;
 use picket_core::time::Timestamp;
 use rand::RngExt as _;
-use serde_json::json;
 
 /// Seconds in a row that a service must be within its bounds.
 const STEADY_S: i64 = 3;
@@ -288,7 +287,8 @@ impl SimCluster {
             | FaultKind::CrashLoop
             | FaultKind::NoWayBack
             | FaultKind::SelfHealingDeployment => {
-                self.release(index);
+                // Harm begins with its first pod.
+                self.faults[index].bad_image = self.deploy(at);
             }
             FaultKind::CertificateExpiring => {
                 let left_ms = (strength * 2.0 * 3600.0 * 1000.0) as i64;
@@ -313,23 +313,6 @@ impl SimCluster {
             }
             _ => {}
         }
-    }
-
-    /// A release by somebody else: a new image tag. Harm begins with its first pod.
-    fn release(&mut self, index: usize) {
-        let at = self.faults[index].at;
-        let spec = self.services[at].spec.clone();
-        let version = format!("v1.{}.0", self.services[at].next_version);
-        self.services[at].next_version += 1;
-        let image = format!("registry.local/{}:{version}", spec.name);
-        let (text, now) = (image.clone(), crate::rfc3339::format(self.now));
-        self.store.update(&objects::deployment_key(&spec), |deployment| {
-            deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!(text);
-            deployment["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/version"] = json!(version);
-            deployment["metadata"]["managedFields"] =
-                json!([{"manager": "continuous-delivery", "operation": "Update", "apiVersion": "apps/v1", "time": now}]);
-        });
-        self.faults[index].bad_image = image;
     }
 
     /// Picket's action ids on whatever may end a fault of that service.
