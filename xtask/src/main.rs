@@ -4,6 +4,8 @@ mod bench;
 mod cargo;
 mod dashboard;
 mod demo;
+mod document;
+mod eval;
 mod model;
 mod packages;
 mod suites;
@@ -34,6 +36,8 @@ enum Command {
     /// Measures speed; builds in release, which takes many minutes the first time.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Measures detection and diagnosis on public sets and simulated clusters; builds in release.
+    Eval(eval::EvalOptions),
     /// Fetches the embedding model.
     Model,
 }
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test => suites::run(),
         Command::Dashboard => dashboard::build().map(|dist| println!("the page is in {}", dist.display())),
         Command::Bench(command) => bench::run(&command),
+        Command::Eval(options) => eval::run(&options),
         Command::Model => model::ensure().map(|folder| println!("the model is in {}", folder.display())),
     };
     match done {

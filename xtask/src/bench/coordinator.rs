@@ -6,8 +6,8 @@ use super::group::empty_folder;
 use super::machine;
 use super::measure::median;
 use super::picket::Picket;
-use super::report::{CycleRow, Report};
-use crate::packages;
+use super::report::{CycleRow, NAME, Report};
+use crate::{document, packages};
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -112,7 +112,7 @@ pub fn run(options: &CoordinatorOptions) -> anyhow::Result<()> {
     }
     println!("\n{}", report.markdown());
     if let Some(file) = &options.write {
-        report.write_into(file)?;
+        document::replace(file, NAME, &report.markdown())?;
     }
     std::fs::remove_dir_all(&folder).with_context(|| format!("{}: cannot be removed", folder.display()))
 }

@@ -1,10 +1,10 @@
 //! `cargo xtask bench`: speed, measured against what others use.
 
-mod build;
+pub mod build;
 mod coordinator;
 mod etcd;
 mod group;
-mod machine;
+pub mod machine;
 mod measure;
 mod picket;
 mod report;

@@ -1,14 +1,11 @@
 //! The table.
 
 use super::measure::median;
-use anyhow::Context as _;
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::Path;
 
-/// Where the table is in the document.
-const BEGIN: &str = "<!-- begin: cargo xtask bench coordinator -->";
-const END: &str = "<!-- end: cargo xtask bench coordinator -->";
+/// What the table is called in the document.
+pub const NAME: &str = "cargo xtask bench coordinator";
 
 /// One number of clients: the reports of its rounds.
 pub struct CycleRow {
@@ -134,18 +131,6 @@ impl Report {
         }
         lines
     }
-
-    /// Replaces the table in a document that has its marks.
-    ///
-    /// # Errors
-    /// When the document cannot be read or written, or has no marks.
-    pub fn write_into(&self, file: &Path) -> anyhow::Result<()> {
-        let at = || file.display().to_string();
-        let text = std::fs::read_to_string(file).with_context(at)?;
-        let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{}: no line `{BEGIN}`", at()))?;
-        let (_, after) = rest.split_once(END).with_context(|| format!("{}: no line `{END}`", at()))?;
-        std::fs::write(file, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown())).with_context(at)
-    }
 }
 
 #[cfg(test)]
@@ -170,16 +155,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_between_the_marks_is_replaced() {
-        let file = std::env::temp_dir().join(format!("picket-bench-report-{}.md", std::process::id()));
-        std::fs::write(&file, format!("before\n{BEGIN}\nold\n{END}\nafter\n")).unwrap();
-        let report = Report { failover_ms: vec![3.0, 1.0, 2.0], ..Report::default() };
-        report.write_into(&file).unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(text.starts_with("before\n") && text.ends_with("after\n") && !text.contains("old"), "{text}");
-        assert!(text.contains("picket median 2 ms of 3 (1 to 3)"), "{text}");
-        std::fs::write(&file, "no marks").unwrap();
-        assert!(report.write_into(&file).is_err());
-        std::fs::remove_file(&file).unwrap();
+    fn what_was_measured_once_each_is_a_line_each() {
+        let report = Report { failover_ms: vec![3.0, 1.0, 2.0], restart: Some((1024, 1.44)), ..Report::default() };
+        let text = report.markdown();
+        assert!(text.contains("picket median 2 ms of 3 (1 to 3)\n") && text.contains("1024 MB: 1.4 s"), "{text}");
     }
 }
