@@ -10,7 +10,7 @@ use picket_core::ids::AgentKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Of a busy coordinator's time, the system's allocator takes a seventh; and what it has been given back it keeps.
+/// Of a busy coordinator's time, the system's allocator takes a seventh; and what it has been given back it keeps. Huge pages would keep more.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
