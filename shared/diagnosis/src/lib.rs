@@ -5,6 +5,7 @@
 //! catalogue), [`validate`] (does the structure allow it), [`size`] (with which figures), put together by [`engine`].
 
 pub mod bm25;
+pub mod calibration;
 #[doc(hidden)]
 pub mod conformance;
 pub mod document;
