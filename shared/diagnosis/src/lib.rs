@@ -6,12 +6,14 @@
 
 pub mod bm25;
 pub mod calibration;
+pub mod compress;
 #[doc(hidden)]
 pub mod conformance;
 pub mod document;
 pub mod embed_hash;
 pub mod engine;
 pub mod library;
+mod literal;
 pub mod passing;
 pub mod rank;
 pub mod reason;
