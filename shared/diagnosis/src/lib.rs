@@ -5,6 +5,7 @@
 //! catalogue), [`validate`] (does the structure allow it), [`size`] (with which figures), put together by [`engine`].
 
 pub mod bm25;
+pub mod cache;
 pub mod calibration;
 pub mod compress;
 #[doc(hidden)]
