@@ -118,8 +118,5 @@ fn mask(text: &str, names: &[&str]) -> String {
 /// Numbers, identifiers and turning words.
 fn marks(masked: &str) -> BTreeSet<String> {
     let turning = |word: &str| Some(word.to_lowercase()).filter(|word| TURNING.contains(&word.as_str()));
-    words(masked)
-        .filter(|word| *word != INSTANCE.trim_matches(['(', ')']))
-        .filter_map(|word| if is_number(word) || is_identifier(word) { Some(word.to_owned()) } else { turning(word) })
-        .collect()
+    words(masked).filter_map(|word| if is_number(word) || is_identifier(word) { Some(word.to_owned()) } else { turning(word) }).collect()
 }

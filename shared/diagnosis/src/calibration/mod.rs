@@ -6,11 +6,13 @@
 //! The measures (expected calibration error, Brier score) are [`picket_core::calibration`]'s, shared with the scorer.
 
 mod calibrator;
+mod cross_fit;
 mod isotonic;
 mod platt;
 mod shift;
 
 pub use calibrator::{Calibrator, ISOTONIC_MIN, Method, PLATT_MIN, RARER_MIN, Unsound};
+pub use cross_fit::cross_fit;
 pub use picket_core::calibration::{Judged, brier_score, expected_calibration_error};
 
 /// Odds are taken of probabilities within this of 0 and 1: those of certainty are infinite.

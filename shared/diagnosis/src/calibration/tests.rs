@@ -63,6 +63,21 @@ fn a_boastful_reasoner_is_taken_down_by_every_method_on_fresh_draws() {
 }
 
 #[test]
+fn what_is_measured_was_not_fitted_to() {
+    // Confidence that says nothing: a fit to its own points would still find some order in them.
+    let coin = Draws(11).judged(1_200, 0.5, |_| 0.5);
+    let own = calibrated(&Calibrator::fit(&coin), &coin);
+    let crossed = cross_fit(&coin, 5);
+    assert!(brier_score(&own).unwrap() < 0.25 && brier_score(&crossed).unwrap() > 0.249, "{:?}", brier_score(&crossed));
+    // One wrong among right ones is calibrated by the right ones alone.
+    let mut points = judged(0.9, 9, 0);
+    points.push(Judged { confidence: 0.9, right: false });
+    let crossed = cross_fit(&points, 10);
+    assert!(crossed[9].confidence > 0.9 && crossed[0].confidence < crossed[9].confidence, "{crossed:?}");
+    assert_eq!((cross_fit(&points, 0), cross_fit(&points, 1), cross_fit(&[], 5)), (points.clone(), points, vec![]));
+}
+
+#[test]
 fn few_judgements_move_it_little_and_more_move_it_further() {
     assert_eq!(Calibrator::fit(&[]), Calibrator::default());
     assert!((Calibrator::default().apply(0.37) - 0.37).abs() < f64::EPSILON);

@@ -10,6 +10,7 @@ mod unit;
 
 use picket_core::config::Compression;
 use picket_core::knowledge::Passage;
+use std::sync::Arc;
 
 /// What was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,28 @@ pub fn compress_passages(query: &str, passages: &mut [Passage], target_tokens: u
         passage.text = text;
     }
     ratio
+}
+
+/// A budget with the tokenizer that it is counted by: what a reasoner that reads passages is set up with.
+#[derive(Clone)]
+pub struct Compressor {
+    /// Tokens of all passages together.
+    pub target_tokens: usize,
+    /// Counts the tokens of a text.
+    pub count: Arc<dyn Fn(&str) -> usize + Send + Sync>,
+}
+
+impl Compressor {
+    /// As [`compress_passages`].
+    pub fn shorten(&self, query: &str, passages: &mut [Passage]) -> f64 {
+        compress_passages(query, passages, self.target_tokens, &*self.count)
+    }
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compressor").field("target_tokens", &self.target_tokens).finish_non_exhaustive()
+    }
 }
 
 /// What has to be said at start about the chosen way.

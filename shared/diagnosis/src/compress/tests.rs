@@ -95,6 +95,23 @@ fn passages_share_one_budget_and_the_better_ranked_one_comes_first_among_equals(
 }
 
 #[test]
+fn a_passage_loses_words_and_nothing_else() {
+    let passage = Passage {
+        document: "disk".into(),
+        title: "Volume fills up".to_owned(),
+        heading: "Meaning".to_owned(),
+        text: RUNBOOK.to_owned(),
+        score: 2.0,
+        cause: Some(picket_core::cause::Cause::DiskFilling),
+        remedies: vec![picket_core::action::RemediationKind::ExpandVolume],
+    };
+    let mut passages = [passage.clone()];
+    let ratio = Compressor { target_tokens: 40, count: Arc::new(rough_tokens) }.shorten("snapshots", &mut passages);
+    assert!(ratio > 0.0 && ratio < 0.4 && rough_tokens(&passages[0].text) <= 40, "{ratio}");
+    assert_eq!(Passage { text: RUNBOOK.to_owned(), ..passages[0].clone() }, passage);
+}
+
+#[test]
 fn llmlingua_is_said_not_to_be_it() {
     assert!(note(Compression::Llmlingua).unwrap().contains("not used"));
     assert_eq!((note(Compression::None), note(Compression::Extractive)), (None, None));
