@@ -4,6 +4,7 @@ use super::world::{START, World};
 use crate::judge::Earned;
 use crate::roles::agent::retriever;
 use crate::score_table::ScoreTable;
+use picket_diagnosis::calibration::{Calibrator, brier_score, cross_fit, expected_calibration_error};
 use picket_loadtest::report::{Observations, Report, score};
 use picket_loadtest::scenario::Scenario;
 
@@ -30,11 +31,36 @@ pub struct ScenarioOptions {
     trace: Option<std::path::PathBuf>,
 }
 
+/// Folds of the calibration that is judged.
+const FOLDS: usize = 5;
+
+/// What calibration would make of the named causes' posteriors, each fitted to the other folds.
+#[derive(serde::Serialize)]
+struct CalibrationReport {
+    ece_calibrated: Option<f64>,
+    brier_calibrated: Option<f64>,
+    /// Fitted to all of them.
+    calibration: Calibrator,
+}
+
+impl CalibrationReport {
+    fn of(score: &Report) -> Self {
+        let crossed = cross_fit(&score.judged, FOLDS);
+        Self {
+            ece_calibrated: expected_calibration_error(&crossed),
+            brier_calibrated: brier_score(&crossed),
+            calibration: Calibrator::fit(&score.judged),
+        }
+    }
+}
+
 /// The score over all seeds, and what each agent earned in each.
 #[derive(serde::Serialize)]
 struct EvalReport<'a> {
     #[serde(flatten)]
     score: &'a Report,
+    #[serde(flatten)]
+    calibration: CalibrationReport,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     earned: &'a [Earned],
 }
@@ -73,7 +99,10 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let report = score(&truths, &seen);
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&EvalReport { score: &report, earned: &earned })?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&EvalReport { score: &report, calibration: CalibrationReport::of(&report), earned: &earned })?
+        );
     } else {
         println!("{}", ScoreTable(&report));
         earned.iter().for_each(|one| print!("{one}"));
