@@ -63,8 +63,7 @@ impl Rows {
         let mut split = 0;
         for i in 0..rows.len() {
             let row = rows[i];
-            rows[i] = rows[split];
-            rows[split] = row;
+            rows.swap(i, split);
             split += usize::from(self.value(row, feature) <= cut);
         }
         split
