@@ -14,6 +14,10 @@ fn share(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |s| format!("{:.1} %", s * 100.0))
 }
 
+fn figure(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
+}
+
 impl fmt::Display for ScoreTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let score = self.0;
@@ -26,6 +30,7 @@ impl fmt::Display for ScoreTable<'_> {
                 "right cause, when one was named",
                 format!("{} (at least {})", share(score.diagnosis_accuracy), share(score.diagnosis_accuracy_low)),
             ),
+            ("calibration error, Brier score", format!("{}, {}", figure(score.ece), figure(score.brier))),
             ("uncatalogued causes abstained", format!("{} of {}", score.uncatalogued_abstained, score.uncatalogued)),
             ("acts applied, undone", format!("{}, {}", score.actions_applied, score.actions_undone)),
             ("traps acted on", format!("{} of {}", score.traps_acted_on, score.traps)),

@@ -3,6 +3,7 @@
 mod calendar;
 mod csv;
 mod dataset;
+pub mod grounding;
 pub mod nab;
 pub mod nezha;
 pub mod petshop;

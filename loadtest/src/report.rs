@@ -2,6 +2,7 @@
 
 use crate::faults::{FaultClass, FaultKind};
 use crate::truth::{Remedier, TruthRecord};
+use picket_core::calibration::{Judged, brier_score, expected_calibration_error};
 use picket_core::cause::Cause;
 use picket_core::coordination::LedgerEntry;
 use picket_core::diagnosis::{Diagnosis, Verdict};
@@ -17,8 +18,6 @@ use std::collections::BTreeMap;
 
 /// An incident that is opened this long after a fault's end still belongs to it: windows of telemetry lag.
 pub const GRACE_MS: i64 = 60_000;
-/// Bins of the calibration error.
-const BINS: usize = 10;
 
 /// What was seen of picket in a run.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +109,12 @@ pub struct Report {
     pub cost_usd_per_incident: f64,
     /// Expected calibration error of the stated confidences.
     pub ece: Option<f64>,
+    /// Brier score of the stated confidences.
+    #[serde(default)]
+    pub brier: Option<f64>,
+    /// The posterior of every cause that was named, and whether it was right: what a calibrator is fitted to.
+    #[serde(default)]
+    pub judged: Vec<Judged>,
 
     /// Catalogued faults injected.
     pub catalogued: u64,
@@ -182,7 +187,9 @@ pub fn score(truths: &[TruthRecord], seen: &Observations) -> Report {
         violations,
         diagnosis_latency_p95_ms: percentile(&latencies, 0.95),
         cost_usd_per_incident: if opened == 0 { 0.0 } else { costs / opened as f64 },
-        ece: calibration_error(&tally.calibration),
+        ece: expected_calibration_error(&tally.calibration),
+        brier: brier_score(&tally.calibration),
+        judged: tally.judged.clone(),
         catalogued: tally.catalogued,
         catalogued_detected: tally.catalogued_detected,
         catalogued_diagnosed: tally.diagnosed,
@@ -222,7 +229,8 @@ struct Tally {
     waste_found: u64,
     waste_remedied: u64,
     recovered_by: RecoveredBy,
-    calibration: Vec<(f64, bool)>,
+    calibration: Vec<Judged>,
+    judged: Vec<Judged>,
     by_kind: BTreeMap<FaultKind, KindRow>,
     notes: Vec<String>,
 }
@@ -255,7 +263,10 @@ impl Tally {
         let named = diagnoses.iter().filter(|d| matches!(d.verdict, Verdict::Cause { .. })).min_by_key(|d| d.at);
         let right = named.is_some_and(|d| is_right(truth, &d.verdict));
         let acted = seen.ledger.iter().any(|entry| acted_in(truth, entry, &truth.right_services));
-        self.calibration.extend(named.map(|d| (d.confidence, right)));
+        self.calibration.extend(named.map(|d| Judged { confidence: d.confidence, right }));
+        // The first of the ranking is the one that was named.
+        let posterior = |d: &Diagnosis| d.ranking.first().map_or(d.confidence, |candidate| candidate.probability);
+        self.judged.extend(named.map(|d| Judged { confidence: posterior(d), right }));
         let row = self.by_kind.entry(truth.kind).or_default();
         row.injected += 1;
         row.detected += u64::from(found_at.is_some());
@@ -389,20 +400,6 @@ fn wilson_low(part: u64, whole: u64) -> Option<f64> {
     let middle = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     Some(((middle - half) / (1.0 + Z * Z / n)).max(0.0))
-}
-
-fn calibration_error(points: &[(f64, bool)]) -> Option<f64> {
-    if points.is_empty() {
-        return None;
-    }
-    let mut bins = vec![(0.0, 0.0, 0.0); BINS];
-    for (confidence, right) in points {
-        let bin = ((confidence.clamp(0.0, 1.0) * BINS as f64) as usize).min(BINS - 1);
-        bins[bin].0 += 1.0;
-        bins[bin].1 += confidence;
-        bins[bin].2 += f64::from(u8::from(*right));
-    }
-    Some(bins.iter().map(|(_, stated, right): &(f64, f64, f64)| (stated - right).abs()).sum::<f64>() / points.len() as f64)
 }
 
 #[cfg(test)]

@@ -191,6 +191,9 @@ fn a_run_by_hand() {
     // Stated 0.95 (right), 0.85, 0.9 (wrong), 0.9 (right, waste): bins of a tenth.
     let expected = ((0.95_f64 + 0.9 + 0.9 - 2.0).abs() + 0.85) / 4.0;
     assert!(report.ece.is_some_and(|ece| (ece - expected).abs() < 1e-9), "{:?}", report.ece);
+    let expected = (0.05_f64.powi(2) + 0.85_f64.powi(2) + 0.9_f64.powi(2) + 0.1_f64.powi(2)) / 4.0;
+    assert_eq!(report.judged.iter().map(|j| j.right).collect::<Vec<_>>(), [true, false, false, true]);
+    assert!(report.brier.is_some_and(|brier| (brier - expected).abs() < 1e-9), "{:?}", report.brier);
     assert_eq!(report.by_kind[&FaultKind::LatencySpike].recovered_by_picket, 1);
 }
 

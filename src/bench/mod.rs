@@ -1,6 +1,8 @@
 //! `picket bench`: measures speed.
 
 mod coordinator;
+mod detect;
+mod embed;
 mod long_log;
 
 use crate::wiring::Wiring;
@@ -10,14 +12,20 @@ use crate::wiring::Wiring;
 pub enum BenchCommand {
     /// Cycles of acquire and release by many clients at once, against a coordinator that runs.
     Coordinator(coordinator::CoordinatorOptions),
+    /// Baselines and Isolation Forests on one thread.
+    Detect(detect::DetectOptions),
+    /// The embedding model on short and long texts.
+    Embed(embed::EmbedOptions),
 }
 
 /// Runs it.
 ///
 /// # Errors
-/// When what is measured cannot be reached.
+/// When what is measured cannot be reached or loaded.
 pub async fn run(wiring: &Wiring, command: &BenchCommand) -> anyhow::Result<()> {
     match command {
         BenchCommand::Coordinator(options) => coordinator::run(wiring, options).await,
+        BenchCommand::Detect(options) => detect::run(options),
+        BenchCommand::Embed(options) => embed::run(options),
     }
 }

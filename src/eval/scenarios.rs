@@ -4,6 +4,7 @@ use super::world::{START, World};
 use crate::judge::Earned;
 use crate::roles::agent::retriever;
 use crate::score_table::ScoreTable;
+use picket_diagnosis::calibration::{Calibrator, brier_score, cross_fit, expected_calibration_error};
 use picket_loadtest::bootstrap::share_low;
 use picket_loadtest::disturbance::Disturbance;
 use picket_loadtest::report::{Observations, Report, score};
@@ -21,7 +22,7 @@ pub struct ScenarioOptions {
     /// demo, quiet, one-oom, conflict, earn.
     #[arg(long, default_value = "demo", value_name = "NAME")]
     scenario: Scenario,
-    /// Length of one run, event time [default: 540; earn: 3600].
+    /// Length of one run, event time [default: 540; earn: 3600; quiet: 86400].
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(200..=86_400))]
     duration_s: Option<u32>,
     /// Metrics arrive so many seconds after they were measured.
@@ -55,11 +56,36 @@ impl ScenarioOptions {
     }
 }
 
+/// Folds of the calibration that is judged.
+const FOLDS: usize = 5;
+
+/// What calibration would make of the named causes' posteriors, each fitted to the other folds.
+#[derive(serde::Serialize)]
+struct CalibrationReport {
+    ece_calibrated: Option<f64>,
+    brier_calibrated: Option<f64>,
+    /// Fitted to all of them.
+    calibration: Calibrator,
+}
+
+impl CalibrationReport {
+    fn of(score: &Report) -> Self {
+        let crossed = cross_fit(&score.judged, FOLDS);
+        Self {
+            ece_calibrated: expected_calibration_error(&crossed),
+            brier_calibrated: brier_score(&crossed),
+            calibration: Calibrator::fit(&score.judged),
+        }
+    }
+}
+
 /// The score over all seeds, and what each agent earned in each.
 #[derive(serde::Serialize)]
 struct EvalReport<'a> {
     #[serde(flatten)]
     score: &'a Report,
+    #[serde(flatten)]
+    calibration: CalibrationReport,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     earned: &'a [Earned],
 }
@@ -104,7 +130,10 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
         report.diagnosis_accuracy_low = Some(wilson.min(over_runs));
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&EvalReport { score: &report, earned: &earned })?);
+        println!(
+            "{}",
+            serde_json::to_string_pretty(&EvalReport { score: &report, calibration: CalibrationReport::of(&report), earned: &earned })?
+        );
     } else {
         println!("{}", ScoreTable(&report));
         earned.iter().for_each(|one| print!("{one}"));

@@ -5,6 +5,7 @@
 pub mod action;
 pub mod anomaly;
 pub mod audit;
+pub mod calibration;
 pub mod cause;
 pub mod claim;
 pub mod config;

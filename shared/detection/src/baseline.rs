@@ -65,6 +65,12 @@ impl Baseline {
         (self.variance.sqrt() * widen).max(floor)
     }
 
+    /// Memory that it takes, in bytes: itself and what it has on the heap while it is cold.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        size_of::<Self>() + self.start.capacity() * size_of::<f64>()
+    }
+
     /// Learns a value. Points that are no number, or not later than the last one, are passed over.
     pub fn learn(&mut self, at: Timestamp, value: f64, floor: f64) {
         if !value.is_finite() || self.last.is_some_and(|last| at <= last) {
@@ -142,6 +148,12 @@ mod tests {
             quick.learn(Timestamp(i * 100), 1.0, 0.01);
         }
         assert!(!quick.is_warm(), "two hundred points in 20 s are no minute of experience");
+    }
+
+    #[test]
+    fn a_warm_one_is_small() {
+        assert!(fed([1.0; 30]).bytes() <= 120, "{}", fed([1.0; 30]).bytes());
+        assert!(fed([1.0; 11]).bytes() > fed([1.0; 30]).bytes());
     }
 
     #[test]

@@ -23,6 +23,53 @@ struct Node {
     left: u32,
 }
 
+/// Stands where a node is about to be grown.
+const UNGROWN: Node = Node { feature: LEAF, value: 0.0, left: 0 };
+
+/// What trees are grown from.
+struct Rows {
+    /// Row after row.
+    flat: Vec<f32>,
+    features: usize,
+    /// Average path length by number of rows: every leaf needs one, and it has a logarithm in it.
+    paths: Vec<f32>,
+}
+
+impl Rows {
+    fn value(&self, row: u32, feature: usize) -> f32 {
+        self.flat[row as usize * self.features + feature]
+    }
+
+    /// A feature and a cut between its extremes among these rows; `None` when all are alike.
+    fn cut(&self, rows: &[u32], rng: &mut ChaCha8Rng) -> Option<(usize, f32)> {
+        // Only features that still vary can be cut: start at a random one and take the first that does.
+        let start = below(rng, self.features);
+        let (feature, low, high) = (0..self.features).map(|k| (start + k) % self.features).find_map(|feature| {
+            let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+            for row in rows {
+                let value = self.value(*row, feature);
+                // Not `min` and `max`: those mind numbers that are none, of which there are none here, and that takes time.
+                low = if value < low { value } else { low };
+                high = if value > high { value } else { high };
+            }
+            (low < high).then_some((feature, low, high))
+        })?;
+        Some((feature, low + (high - low) * unit(rng)))
+    }
+
+    /// Puts the rows at or below the cut first; gives how many these are. Every row is swapped, needed or not: a branch on random data is
+    /// guessed wrong every other time, which costs more.
+    fn partition(&self, rows: &mut [u32], feature: usize, cut: f32) -> usize {
+        let mut split = 0;
+        for i in 0..rows.len() {
+            let row = rows[i];
+            rows.swap(i, split);
+            split += usize::from(self.value(row, feature) <= cut);
+        }
+        split
+    }
+}
+
 /// A grown forest.
 #[derive(Clone, Debug)]
 pub struct IsolationForest {
@@ -67,7 +114,11 @@ impl IsolationForest {
         let sample = SUBSAMPLE.min(rows.len());
         let height = (sample as f32).log2().ceil() as u32;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut forest = Self { nodes: Vec::new(), roots: Vec::with_capacity(TREES), normal_path: average_path(sample), features };
+        // A tree of `sample` leaves has that many cuts less one.
+        let nodes = Vec::with_capacity(TREES * 2 * sample);
+        let mut forest = Self { nodes, roots: Vec::with_capacity(TREES), normal_path: average_path(sample), features };
+        let rows_of = Rows { flat, features, paths: (0..=sample).map(average_path).collect() };
+        let mut sampled = vec![0; sample];
         let mut order: Vec<u32> = (0..rows.len() as u32).collect();
         for _ in 0..TREES {
             // The first `sample` places of a Fisher-Yates shuffle are a sample without replacement.
@@ -76,50 +127,28 @@ impl IsolationForest {
                 order.swap(i, j);
             }
             let root = forest.nodes.len() as u32;
-            forest.nodes.push(Node { feature: LEAF, value: 0.0, left: 0 });
+            forest.nodes.push(UNGROWN);
             forest.roots.push(root);
-            let mut sampled = order[..sample].to_vec();
-            forest.grow(root, &mut sampled, &flat, height, &mut rng);
+            sampled.copy_from_slice(&order[..sample]);
+            forest.grow(root, &mut sampled, &rows_of, height, &mut rng);
         }
         Some(forest)
     }
 
     /// Depth is bounded by log2 of the subsample, so the recursion is too.
-    fn grow(&mut self, at: u32, rows: &mut [u32], flat: &[f32], height: u32, rng: &mut ChaCha8Rng) {
-        let leaf = Node { feature: LEAF, value: average_path(rows.len()), left: 0 };
-        if height == 0 || rows.len() <= 1 {
-            self.nodes[at as usize] = leaf;
-            return;
-        }
-        let features = self.features;
-        let value_of = |row: u32, feature: usize| flat[row as usize * features + feature];
-        // Only features that still vary can be cut: start at a random one and take the first that does.
-        let start = below(rng, features);
-        let found = (0..features).map(|k| (start + k) % features).find_map(|feature| {
-            let (low, high) = rows.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), row| {
-                let value = value_of(*row, feature);
-                (low.min(value), high.max(value))
-            });
-            (low < high).then_some((feature, low, high))
-        });
-        let Some((feature, low, high)) = found else {
-            self.nodes[at as usize] = leaf;
+    fn grow(&mut self, at: u32, rows: &mut [u32], data: &Rows, height: u32, rng: &mut ChaCha8Rng) {
+        let cut = if height == 0 || rows.len() <= 1 { None } else { data.cut(rows, rng) };
+        let Some((feature, cut)) = cut else {
+            self.nodes[at as usize] = Node { feature: LEAF, value: data.paths[rows.len()], left: 0 };
             return;
         };
-        let cut = low + (high - low) * unit(rng);
-        let mut split = 0;
-        for i in 0..rows.len() {
-            if value_of(rows[i], feature) <= cut {
-                rows.swap(i, split);
-                split += 1;
-            }
-        }
+        let split = data.partition(rows, feature, cut);
         let left = self.nodes.len() as u32;
-        self.nodes.extend([leaf, leaf]);
+        self.nodes.extend([UNGROWN, UNGROWN]);
         self.nodes[at as usize] = Node { feature: feature as u32, value: cut, left };
         let (lower, upper) = rows.split_at_mut(split);
-        self.grow(left, lower, flat, height - 1, rng);
-        self.grow(left + 1, upper, flat, height - 1, rng);
+        self.grow(left, lower, data, height - 1, rng);
+        self.grow(left + 1, upper, data, height - 1, rng);
     }
 
     /// How unusual a row is: towards 1 unusual, 0.5 and below usual. A row of another length scores 0.

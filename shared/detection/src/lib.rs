@@ -33,6 +33,7 @@ mod stream;
 mod suppress;
 mod use_summary;
 
+pub use baseline::Baseline;
 pub use correlate::{CorrelationSettings, Correlator, IncidentEvent};
 pub use detector::Detector;
 pub use isolation_forest::IsolationForest;

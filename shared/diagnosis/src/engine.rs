@@ -1,5 +1,6 @@
 //! The evidence engine: rank, weigh, retrieve, validate; then a cause with its remedy, or an abstention with its reason.
 
+use crate::calibration::Calibrator;
 use crate::passing::{passing, stale};
 use crate::rank::rank;
 use crate::reason::{Weighed, cause_words, weigh};
@@ -36,7 +37,7 @@ const AMBIGUOUS_TOGETHER: f64 = 0.75;
 /// The thresholds in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Confidence from which a cause is named, 0..1.
+    /// Calibrated confidence from which a cause is named, 0..1.
     pub min_confidence: f64,
     /// The same for a cause whose remedy cannot be undone.
     pub min_confidence_irreversible: f64,
@@ -50,6 +51,8 @@ pub struct Settings {
     pub rollout_settles_ms: i64,
     /// Passages asked of the knowledge base.
     pub top_k: usize,
+    /// From a candidate's posterior to its confidence. Fitted on adjudicated incidents; without any it leaves the posterior as it is.
+    pub calibrator: Calibrator,
 }
 
 impl Default for Settings {
@@ -62,6 +65,7 @@ impl Default for Settings {
             rollout_grace_ms: 45_000,
             rollout_settles_ms: 45_000,
             top_k: 12,
+            calibrator: Calibrator::default(),
         }
     }
 }
@@ -97,7 +101,7 @@ impl EvidenceEngine {
         let ranked = rank(incident, context);
         let mut weighed = weigh(incident, context, &ranked);
         // Both may be true of overlapping faults: this agent's own business first, then the service that shows the root symptom.
-        let mut sure: Vec<_> = (0..weighed.len()).filter(|i| weighed[*i].probability >= self.needed(weighed[*i].cause)).collect();
+        let mut sure: Vec<_> = (0..weighed.len()).filter(|i| self.confidence(&weighed[*i]) >= self.needed(weighed[*i].cause)).collect();
         sure.sort_by(|a, b| {
             let order = |w: &Weighed| (w.cause.agent() != incident.agent, w.service != incident.service);
             order(&weighed[*a]).cmp(&order(&weighed[*b])).then(weighed[*b].score.total_cmp(&weighed[*a].score))
@@ -114,7 +118,10 @@ impl EvidenceEngine {
             let action = if protected { None } else { remedy_for(chosen.cause, &chosen.service, object(incident, chosen), context) };
             let passages = self.retriever.search(&query(incident, chosen, action.as_ref()), self.settings.top_k)?;
             match validate(&chosen.hypothesis(), action.as_ref(), &chosen.evidence, &passages, incident, context) {
-                Ok(documents) => return Ok(found(incident, context, &weighed, index, action, protected, documents, &passages)),
+                Ok(documents) => {
+                    let found = found(incident, context, &weighed, index, action, protected, documents, &passages);
+                    return Ok(Diagnosis { confidence: self.confidence(&weighed[index]), ..found });
+                }
                 Err(Rejection::Contradicted(why)) => contradiction = contradiction.or(Some(why)),
                 // Discarded as if it had never been said.
                 Err(Rejection::NoCause | Rejection::Uncited) => {}
@@ -131,6 +138,11 @@ impl EvidenceEngine {
         fresh
     }
 
+    /// Calibrated: what thresholds are compared with. The ranking keeps the posteriors, which are what a calibrator is fitted to.
+    fn confidence(&self, candidate: &Weighed) -> f64 {
+        self.settings.calibrator.apply(candidate.probability)
+    }
+
     fn needed(&self, cause: Cause) -> f64 {
         match cause.remedies().first().map(|kind: &RemediationKind| kind.reversibility()) {
             Some(Reversibility::None) => self.settings.min_confidence.max(self.settings.min_confidence_irreversible),
@@ -143,7 +155,7 @@ impl EvidenceEngine {
         if let Some(second) = weighed.get(1) {
             let together = best.probability + second.probability;
             // Candidates that are no rivals may add up to more than 1: those are two weak stories, not one choice.
-            if best.probability < self.needed(best.cause)
+            if self.confidence(best) < self.needed(best.cause)
                 && second.probability >= AMBIGUOUS_SECOND
                 && (AMBIGUOUS_TOGETHER..=1.0).contains(&together)
             {
@@ -153,7 +165,7 @@ impl EvidenceEngine {
         if best.probability < UNKNOWN_BELOW {
             return Abstention::UnknownCause;
         }
-        Abstention::LowConfidence { percent: (best.probability * 100.0).floor() as u8 }
+        Abstention::LowConfidence { percent: (self.confidence(best) * 100.0).floor() as u8 }
     }
 
     fn abstain(&self, incident: &Incident, context: &DiagnosisContext, weighed: &[Weighed], why: Abstention) -> Diagnosis {
@@ -172,7 +184,7 @@ impl EvidenceEngine {
             at: context.now,
             sentence: sentence::abstained(incident, &why, best),
             verdict: Verdict::Abstained { why },
-            confidence: best.map_or(0.0, |b| b.probability),
+            confidence: best.map_or(0.0, |b| self.confidence(b)),
             evidence,
             ranking: weighed.iter().take(RANKING_MAX).map(Weighed::candidate).collect(),
             documents: Vec::new(),

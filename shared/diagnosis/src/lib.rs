@@ -5,12 +5,16 @@
 //! catalogue), [`validate`] (does the structure allow it), [`size`] (with which figures), put together by [`engine`].
 
 pub mod bm25;
+pub mod cache;
+pub mod calibration;
+pub mod compress;
 #[doc(hidden)]
 pub mod conformance;
 pub mod document;
 pub mod embed_hash;
 pub mod engine;
 pub mod library;
+mod literal;
 pub mod passing;
 pub mod rank;
 pub mod reason;

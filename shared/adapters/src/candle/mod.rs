@@ -2,8 +2,10 @@
 
 mod cached;
 pub mod model;
+mod token_count;
 
 pub use cached::CachedEmbedder;
+pub use token_count::TokenCounter;
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
