@@ -33,6 +33,9 @@ impl Pattern {
     }
 }
 
+/// What stands in its place, the expression, and of which matches.
+type Row<'a> = (&'static str, &'a str, fn(&str) -> bool);
+
 /// Names under which secrets are kept, as the end of a key: `DB_PASSWORD`, `x-api-key`, `clientSecret`.
 const SECRET_KEY: &str = r"[\w.\-]*(?:passwor[dt]|passwd|passphrase|pwd|secret|token|api[_\-]?key|access[_\-]?key|account[_\-]?key|private[_\-]?key|encryption[_\-]?key|signing[_\-]?key|credentials?|authorization|session[_\-]?id|cookie|\bpin|\bpass|\botp)";
 
@@ -51,7 +54,7 @@ pub(super) static ALL: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         r#"(?i)(?P<keep>{SECRET_KEY}\\*["']?\s*(?:=>|:=|=|:)\s*(?:(?:bearer|basic|token|digest)\s+)?\\*)(?:"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"'\[][^\s"',;&|)}}\]]*)"#
     );
     let spoken = r#"(?i)(?P<keep>\b(?:password|passphrase|secret|token|api key|pin)\s+(?:is|was|to|for \S+ is)\s+)["']?[^\s"']+"#;
-    let table: [(&'static str, &str, fn(&str) -> bool); 21] = [
+    let table: [Row<'_>; 21] = [
         ("private key", r"(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\z)", anything),
         ("token", r"\beyJ[\w\-]{5,}\.[\w\-]{5,}(?:\.[\w\-]*)*", anything),
         ("password", r"(?P<keep>\b[A-Za-z][A-Za-z0-9+.\-]*://)[^\s/@:]*:[^\s@/]*(?P<end>@)", anything),

@@ -6,7 +6,7 @@ use super::*;
 use crate::model::Caps;
 use picket_core::action::Action;
 use picket_core::knowledge::Document;
-use picket_core::opinion::Stance;
+use picket_core::opinion::{ModelRequest, Stance};
 use std::collections::BTreeSet;
 
 const PLENTY: Caps = Caps { hour_micro_usd: u64::MAX, incident_micro_usd: u64::MAX };
@@ -117,21 +117,21 @@ fn models_that_obey_them_make_no_act_that_the_evidence_does_not_support() {
     assert!(refused > ATTACKS.len(), "the models did obey, and were not believed");
 }
 
+/// What a model is sent about a scene.
+fn sent(scene: &Scene, shelf: &Arc<Retriever>) -> ModelRequest {
+    let model = Puppet::new("m", |_| Ok(String::new()));
+    ready(engine(shelf, &[&model], PLENTY, Settings::default()).diagnose(&scene.incident(), &scene.context)).unwrap();
+    let mut asked = model.asked.lock().unwrap();
+    asked.pop_first().expect("it was asked").1
+}
+
 #[test]
 fn an_attack_is_quoted_as_data_and_reaches_neither_instructions_nor_schema() {
-    let plain = {
-        let model = Puppet::new("m", |_| Ok(String::new()));
-        let scene = super::causes::memory_limit();
-        ready(engine(&SHELF, &[&model], PLENTY, Settings::default()).diagnose(&scene.incident(), &scene.context)).unwrap();
-        let request = model.asked.lock().unwrap().values().next().unwrap().clone();
-        request
-    };
+    let plain = sent(&super::causes::memory_limit(), &SHELF);
     let mut shown = 0;
     for attack in ATTACKS {
         let scene = planted(super::causes::memory_limit(), attack);
-        let model = Puppet::new("m", |_| Ok(String::new()));
-        ready(engine(&shelf(attack), &[&model], PLENTY, Settings::default()).diagnose(&scene.incident(), &scene.context)).unwrap();
-        let request = model.asked.lock().unwrap().values().next().unwrap().clone();
+        let request = sent(&scene, &shelf(attack));
         assert_eq!(request.instructions, plain.instructions, "{}", attack.text);
         let data: serde_json::Value = serde_json::from_str(&request.data).expect("one JSON object, whatever was planted");
         let keys: BTreeSet<_> = data.as_object().unwrap().keys().map(String::as_str).collect();
