@@ -125,6 +125,7 @@ fn diagnosis(incident: &Incident, at: Timestamp, verdict: Verdict) -> Diagnosis 
         reasoner: String::new(),
         latency_ms: 0.0,
         cost_usd: 0.0,
+        opinions: Vec::new(),
     }
 }
 

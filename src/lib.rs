@@ -9,6 +9,7 @@ pub mod eval;
 pub mod history;
 pub mod judge;
 pub mod metrics_endpoint;
+pub mod models;
 pub mod outer_lock;
 pub mod roles;
 pub mod score_table;

@@ -43,6 +43,7 @@ const PURE_OUTSIDE: &[&str] = &[
     "petgraph",
     "rand",
     "rand_chacha",
+    "regex",
     "schemars",
     "serde",
     "serde_json",

@@ -163,7 +163,13 @@ pub fn score(truths: &[TruthRecord], seen: &Observations) -> Report {
     let false_positives = seen.incidents.iter().filter(|incident| !truths.iter().any(|truth| belongs(truth, incident))).count() as u64;
     let opened = seen.incidents.len() as u64;
     let without = done.iter().filter(|entry| !truths.iter().any(|truth| acted_in(truth, entry, &truth.affected))).count();
-    let costs: f64 = seen.diagnoses.iter().map(|d| d.cost_usd).filter(|cost| cost.is_finite()).sum();
+    // Each diagnosis says what its incident has cost so far.
+    let mut cost_of: BTreeMap<_, f64> = BTreeMap::new();
+    for diagnosis in seen.diagnoses.iter().filter(|d| d.cost_usd.is_finite()) {
+        let most = cost_of.entry(&diagnosis.incident).or_default();
+        *most = most.max(diagnosis.cost_usd);
+    }
+    let costs: f64 = cost_of.values().sum();
     let latencies: Vec<_> = seen.diagnoses.iter().map(|d| Some(d.latency_ms)).collect();
     let Tally { by_kind, notes, ttd, ttr, .. } = &tally;
     Report {

@@ -83,6 +83,7 @@ fn diagnosis(incident: &str, at_s: i64, verdict: Verdict, confidence: f64) -> Di
         sentence: "because".into(),
         latency_ms: 12.0,
         cost_usd: 0.02,
+        opinions: Vec::new(),
     }
 }
 
@@ -160,6 +161,8 @@ fn a_run_by_hand() {
             diagnosis("i1", 112, named(Cause::StuckProcess, "cart"), 0.95),
             diagnosis("i2", 125, named(Cause::MemoryLeak, "search"), 0.85),
             diagnosis("i3", 220, abstained(), 0.4),
+            // The same incident again: a diagnosis says what its incident has cost so far.
+            diagnosis("i3", 240, abstained(), 0.4),
             diagnosis("i7", 220, named(Cause::StuckProcess, "fraud"), 0.9),
             diagnosis("i6", 65, named(Cause::IdleService, "exporter"), 0.9),
         ],

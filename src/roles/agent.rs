@@ -5,6 +5,7 @@ use crate::counted::Counted;
 use crate::wiring::Wiring;
 use picket_adapters::candle::{CachedEmbedder, MiniLm, model};
 use picket_core::ids::{AgentKind, Principal};
+use picket_diagnosis::model::AdvisedEngine;
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
 use picket_pipeline::agent::{Agent, AgentPorts, AgentProfile, AgentSettings};
 use picket_pipeline::early_policy::EarlyPolicy;
@@ -76,10 +77,14 @@ pub fn engine_settings(wiring: &Wiring) -> Settings {
 pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Result<()> {
     wiring.require_built()?;
     let nonce = rand::random::<u16>();
+    // Models run on real time.
+    let look_ms = (wiring.config.mesh.look_interval.ms() as f64 / wiring.clock.speed()) as u64;
+    let panel = crate::models::panel(&wiring.config, look_ms, |name| std::env::var(name).ok())?;
+    let evidence = EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring));
     let ports = AgentPorts {
         bus: wiring.bus().await?,
         coordinator: Counted(wiring.coordinator(&Principal::Agent(kind))?),
-        engine: Counted(EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring))),
+        engine: Counted(AdvisedEngine::new(evidence, panel)),
         policy: EarlyPolicy { rules: wiring.config.limit_rules() },
         notifier: Counted(Pager::new(&wiring.config.mesh.page_url)),
     };

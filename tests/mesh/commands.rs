@@ -31,7 +31,7 @@ fn the_reference_configuration_loads_as_it_stands() {
 fn a_provider_that_is_not_built_is_refused_by_name_at_start() {
     let out = picket().arg("--config").arg(reference()).arg("gateway").output().unwrap();
     assert_eq!(out.status.code(), Some(1));
-    assert!(error(&out).contains("diagnostics.llm_provider") && error(&out).contains("not built yet"), "{}", error(&out));
+    assert!(error(&out).contains("diagnostics.rag.vector_db") && error(&out).contains("not built yet"), "{}", error(&out));
 }
 
 #[test]

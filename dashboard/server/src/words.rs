@@ -71,6 +71,7 @@ pub fn abstention(why: &Abstention) -> String {
         Abstention::Ambiguous { between: [one, other] } => format!("{} and {} explain it about as well", cause(*one), cause(*other)),
         Abstention::Contradicted { why } | Abstention::SelfHealing { why } => why.clone(),
         Abstention::Stale => "the evidence is too old".to_owned(),
+        Abstention::AwaitingOpinion => "models are being asked about it".to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod etcd;
 pub mod in_memory;
 pub mod journal;
 pub mod kubernetes;
+pub mod model;
 pub mod nats;
 pub mod otlp;
 pub mod outer_lock;

@@ -4,6 +4,7 @@ use crate::action::Action;
 use crate::cause::Cause;
 use crate::evidence::Evidence;
 use crate::ids::{DocumentId, IncidentId, ServiceId};
+use crate::opinion::Opinion;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,8 @@ pub enum Abstention {
     },
     /// The evidence is too old.
     Stale,
+    /// A cause is found and models are being asked about it: until they have answered, or the deadline has passed, nothing is done.
+    AwaitingOpinion,
 }
 
 /// A validated diagnosis or an abstention with its reason.
@@ -90,8 +93,11 @@ pub struct Diagnosis {
     pub sentence: String,
     /// How long it took, in real time.
     pub latency_ms: f64,
-    /// Money spent.
+    /// Money that models have cost for this incident so far, in US dollars.
     pub cost_usd: f64,
+    /// What models contributed, and why it was not used where it was not; empty when none was asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opinions: Vec<Opinion>,
 }
 
 /// Found, or not.

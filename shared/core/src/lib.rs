@@ -22,6 +22,7 @@ pub mod knowledge;
 pub mod ledger;
 pub mod limits;
 pub mod membership;
+pub mod opinion;
 pub mod outcome;
 pub mod permit;
 pub mod phase;

@@ -6,14 +6,14 @@ use crate::action::Digest;
 use crate::audit::{AuditEntry, AuditRecord};
 use crate::claim::{ClaimRequest, ClaimedAction};
 use crate::coordination::{Answer, Command, CoordinatorStatus, LedgerEntry, WatchPage};
-use crate::diagnosis::{Diagnosis, Hypothesis};
-use crate::evidence::Evidence;
+use crate::diagnosis::Diagnosis;
 use crate::facts::ClusterFacts;
 use crate::graph::ServiceGraph;
 use crate::ids::{EntryId, RequestId, ServiceId};
 use crate::incident::{ChangeEvent, Incident};
 use crate::knowledge::{Document, Passage};
 use crate::limits::Violation;
+use crate::opinion::{ModelReply, ModelRequest};
 use crate::outcome::{Receipt, Report};
 use crate::proposal::{Proposal, Work};
 use crate::restore::JournaledAct;
@@ -302,15 +302,17 @@ pub trait Embedder: Send + Sync {
     fn dimension(&self) -> usize;
 }
 
-/// Names a cause from evidence.
-pub trait Reasoner: Send + Sync {
-    /// Answers from the closed catalogue, citing evidence ids; `cause: None` when it knows none.
-    fn reason(
-        &self,
-        incident: &Incident,
-        evidence: &[Evidence],
-        passages: &[Passage],
-    ) -> impl Future<Output = PortResult<Hypothesis>> + Send;
+/// A language model. Its calls run by themselves: whoever asks goes on with its work and collects the answer.
+///
+/// One key is one call, whatever is begun under it again; every begun call MUST come to an end within the implementation's deadline.
+pub trait ModelClient: Send + Sync {
+    /// The model's name, as configured.
+    fn model(&self) -> &str;
+    /// Begins a call at once, without waiting for anything; nothing when there is one of that key already.
+    fn begin(&self, key: &Digest, request: ModelRequest);
+    /// The call's reply; `None` when it has not come within `wait_ms`. A reply MUST be there once the deadline has passed since the call was
+    /// begun (`TimedOut`, when the server has said nothing), and stay the same. A key that was never begun, or is forgotten, is `Unavailable`.
+    fn collect(&self, key: &Digest, wait_ms: u64) -> impl Future<Output = Option<ModelReply>> + Send;
 }
 
 /// Append-only, hash-chained record.

@@ -8,7 +8,7 @@ use crate::retrieve::Retriever;
 use crate::sentence;
 use crate::signs::{figures, words};
 use crate::size::remedy_for;
-use crate::validate::{Rejection, validate};
+use crate::validate::{Rejection, unrivalled, validate};
 use picket_core::action::{Action, RemediationKind, Reversibility};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
@@ -94,12 +94,22 @@ impl EvidenceEngine {
 
     /// Diagnoses. Fails only when the retriever's embedder does.
     pub fn diagnose_now(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Diagnosis> {
+        self.examine(incident, context).map(|examined| examined.diagnosis)
+    }
+
+    /// Diagnoses, and gives what it was weighed from.
+    pub(crate) fn examine(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Examined> {
         if stale(incident, context, &self.settings) {
-            return Ok(self.abstain(incident, context, &[], Abstention::Stale));
+            let diagnosis = self.abstain(incident, context, &[], Abstention::Stale);
+            return Ok(Examined { diagnosis, weighed: Vec::new(), fresh: incident.clone() });
         }
-        let incident = &self.fresh(incident, context);
-        let ranked = rank(incident, context);
-        let mut weighed = weigh(incident, context, &ranked);
+        let fresh = self.fresh(incident, context);
+        let mut weighed = weigh(&fresh, context, &rank(&fresh, context));
+        let diagnosis = self.conclude(&fresh, context, &mut weighed)?;
+        Ok(Examined { diagnosis, weighed, fresh })
+    }
+
+    fn conclude(&self, incident: &Incident, context: &DiagnosisContext, weighed: &mut [Weighed]) -> PortResult<Diagnosis> {
         // Both may be true of overlapping faults: this agent's own business first, then the service that shows the root symptom.
         let mut sure: Vec<_> = (0..weighed.len()).filter(|i| self.confidence(&weighed[*i]) >= self.needed(weighed[*i].cause)).collect();
         sure.sort_by(|a, b| {
@@ -108,27 +118,35 @@ impl EvidenceEngine {
         });
         let leading = sure.first().map(|i| weighed[*i].cause);
         if let Some(why) = passing(incident, context, leading, &self.settings) {
-            return Ok(self.abstain(incident, context, &weighed, Abstention::SelfHealing { why }));
+            return Ok(self.abstain(incident, context, weighed, Abstention::SelfHealing { why }));
         }
-        let mut contradiction = None;
+        let mut against = None;
         for index in sure.into_iter().take(TRIED_MAX) {
             number(&mut weighed[index].evidence);
             let chosen = &weighed[index];
             let protected = context.facts.as_ref().and_then(|f| f.services.get(&chosen.service)).is_some_and(|s| s.protected);
             let action = if protected { None } else { remedy_for(chosen.cause, &chosen.service, object(incident, chosen), context) };
-            let passages = self.retriever.search(&query(incident, chosen, action.as_ref()), self.settings.top_k)?;
-            match validate(&chosen.hypothesis(), action.as_ref(), &chosen.evidence, &passages, incident, context) {
+            let passages = self.passages(incident, chosen, action.as_ref())?;
+            let checked = unrivalled(chosen)
+                .and_then(|()| validate(&chosen.hypothesis(), action.as_ref(), &chosen.evidence, &passages, incident, context));
+            match checked {
                 Ok(documents) => {
-                    let found = found(incident, context, &weighed, index, action, protected, documents, &passages);
+                    let found = found(incident, context, weighed, index, action, protected, documents, &passages);
                     return Ok(Diagnosis { confidence: self.confidence(&weighed[index]), ..found });
                 }
-                Err(Rejection::Contradicted(why)) => contradiction = contradiction.or(Some(why)),
+                Err(Rejection::Contradicted(why)) => against = against.or(Some(Abstention::Contradicted { why })),
+                Err(Rejection::Rivalled(rival)) => against = against.or(Some(Abstention::Ambiguous { between: [chosen.cause, rival] })),
                 // Discarded as if it had never been said.
                 Err(Rejection::NoCause | Rejection::Uncited) => {}
             }
         }
-        let why = contradiction.map_or_else(|| self.not_sure(&weighed), |why| Abstention::Contradicted { why });
-        Ok(self.abstain(incident, context, &weighed, why))
+        let why = against.unwrap_or_else(|| self.not_sure(weighed));
+        Ok(self.abstain(incident, context, weighed, why))
+    }
+
+    /// What is written about a candidate and its remedy.
+    pub(crate) fn passages(&self, incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> PortResult<Vec<Passage>> {
+        self.retriever.search(&query(incident, chosen, action), self.settings.top_k)
     }
 
     /// The incident without what was last seen too long ago to be evidence: its old troubles are not today's.
@@ -143,7 +161,8 @@ impl EvidenceEngine {
         self.settings.calibrator.apply(candidate.probability)
     }
 
-    fn needed(&self, cause: Cause) -> f64 {
+    /// Confidence from which a cause is named, 0..1.
+    pub(crate) fn needed(&self, cause: Cause) -> f64 {
         match cause.remedies().first().map(|kind: &RemediationKind| kind.reversibility()) {
             Some(Reversibility::None) => self.settings.min_confidence.max(self.settings.min_confidence_irreversible),
             _ => self.settings.min_confidence,
@@ -191,8 +210,20 @@ impl EvidenceEngine {
             reasoner: "evidence".to_owned(),
             latency_ms: 0.0,
             cost_usd: 0.0,
+            opinions: Vec::new(),
         }
     }
+}
+
+/// A diagnosis and what it was made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Examined {
+    /// The diagnosis.
+    pub diagnosis: Diagnosis,
+    /// Every candidate, most probable first.
+    pub weighed: Vec<Weighed>,
+    /// The incident without what is too old to be evidence.
+    pub fresh: Incident,
 }
 
 impl DiagnosticEngine for EvidenceEngine {
@@ -238,6 +269,7 @@ fn found(
         reasoner: "evidence".to_owned(),
         latency_ms: 0.0,
         cost_usd: 0.0,
+        opinions: Vec::new(),
     }
 }
 
@@ -248,7 +280,7 @@ fn number(evidence: &mut [Evidence]) {
 }
 
 /// The claim or certificate that the symptom names.
-fn object<'a>(incident: &'a Incident, chosen: &Weighed) -> Option<&'a str> {
+pub(crate) fn object<'a>(incident: &'a Incident, chosen: &Weighed) -> Option<&'a str> {
     let symptom = match chosen.cause {
         Cause::DiskFilling => Symptom::DiskFilling,
         Cause::CertificateExpiring => Symptom::CertificateExpiring,

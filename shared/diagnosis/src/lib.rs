@@ -2,7 +2,8 @@
 //!
 //! Pure: time comes with [`picket_core::ports::DiagnosisContext::now`]; the only calls out go to the ports that are passed in.
 //! The way through: [`rank`] (where), [`retrieve`] (what is written about it), [`reason`] (what, by log-odds over the closed
-//! catalogue), [`validate`] (does the structure allow it), [`size`] (with which figures), put together by [`engine`].
+//! catalogue), [`validate`] (does the structure allow it), [`size`] (with which figures), put together by [`engine`]. Where
+//! models are configured, [`model`] asks them about it; [`redact`] takes out of the question what must not leave.
 
 pub mod bm25;
 pub mod cache;
@@ -15,9 +16,11 @@ pub mod embed_hash;
 pub mod engine;
 pub mod library;
 mod literal;
+pub mod model;
 pub mod passing;
 pub mod rank;
 pub mod reason;
+pub mod redact;
 pub mod retrieve;
 pub mod root_cause;
 pub mod sentence;

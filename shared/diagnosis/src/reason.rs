@@ -28,6 +28,8 @@ pub struct Weighed {
     pub score: f64,
     /// Against its rivals and the unknown, tempered and capped.
     pub probability: f64,
+    /// The strongest of its rivals, which cannot be true beside it, with its share of the same odds.
+    pub rival: Option<(Cause, f64)>,
     /// What went into it, the weightiest first; ids are given when it is chosen.
     pub evidence: Vec<Evidence>,
     /// Symptoms that it stands on: (service, symptom).
@@ -74,9 +76,9 @@ pub fn weigh(incident: &Incident, context: &DiagnosisContext, ranked: &[RankedSe
         }
         reach.insert(service.clone(), near);
     }
-    let probabilities: Vec<_> = (0..weighed.len()).map(|i| probability(i, &weighed, &reach)).collect();
-    for (one, probability) in weighed.iter_mut().zip(probabilities) {
-        one.probability = probability;
+    let shares: Vec<_> = (0..weighed.len()).map(|i| shares(i, &weighed, &reach)).collect();
+    for (one, (probability, rival)) in weighed.iter_mut().zip(shares) {
+        (one.probability, one.rival) = (probability, rival);
     }
     weighed.sort_by(|a, b| {
         b.probability
@@ -140,7 +142,7 @@ fn weigh_one<'a>(
     }
     let key = key_symptoms(profile, service, shown);
     evidence.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-    Some(Weighed { cause, service: service.clone(), score, probability: 0.0, evidence, key })
+    Some(Weighed { cause, service: service.clone(), score, probability: 0.0, rival: None, evidence, key })
 }
 
 fn key_symptoms(profile: &Profile, service: &ServiceId, shown: &BTreeSet<(&ServiceId, Symptom)>) -> BTreeSet<(ServiceId, Symptom)> {
@@ -218,13 +220,22 @@ fn rivals(a: &Weighed, b: &Weighed, reach: &BTreeMap<ServiceId, Reach>) -> bool 
     covers(a, b) || covers(b, a) || a.key.is_empty() || b.key.is_empty()
 }
 
-fn probability(index: usize, all: &[Weighed], reach: &BTreeMap<ServiceId, Reach>) -> f64 {
+/// Its share of the odds among its rivals and the unknown, and its strongest rival's.
+fn shares(index: usize, all: &[Weighed], reach: &BTreeMap<ServiceId, Reach>) -> (f64, Option<(Cause, f64)>) {
     let odds = |score: f64| (score / weights::TEMPERATURE).exp();
     let own = &all[index];
-    let others: f64 =
-        all.iter().enumerate().filter(|(i, other)| *i != index && rivals(own, other, reach)).map(|(_, other)| odds(other.score)).sum();
+    let mut others = 0.0;
+    let mut strongest: Option<(Cause, f64)> = None;
+    for other in all.iter().enumerate().filter(|(i, other)| *i != index && rivals(own, other, reach)).map(|(_, other)| other) {
+        let theirs = odds(other.score);
+        others += theirs;
+        if strongest.is_none_or(|(_, most)| theirs > most) {
+            strongest = Some((other.cause, theirs));
+        }
+    }
     let mine = odds(own.score);
-    (mine / (mine + others + odds(weights::UNKNOWN))).min(weights::CONFIDENCE_MAX)
+    let all = mine + others + odds(weights::UNKNOWN);
+    ((mine / all).min(weights::CONFIDENCE_MAX), strongest.map(|(cause, theirs)| (cause, theirs / all)))
 }
 
 /// A cause in words, to be followed by "on SERVICE".

@@ -54,6 +54,7 @@ pub fn abstained(incident: &Incident, why: &Abstention, best: Option<&Weighed>) 
         Abstention::Contradicted { why } => format!("the best explanation is contradicted: {why}"),
         Abstention::SelfHealing { why } => format!("it passes by itself: {why}"),
         Abstention::Stale => "the evidence is too old to act on".to_owned(),
+        Abstention::AwaitingOpinion => "models are being asked about what I found".to_owned(),
     };
     format!("{subject} {harm}; I change nothing, because {reason}.")
 }

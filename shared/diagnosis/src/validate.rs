@@ -1,5 +1,6 @@
 //! The structural validator: whoever reasoned, a hypothesis stands only if graph, time, key evidence and runbooks allow it (I12).
 
+use crate::reason::Weighed;
 use crate::signs::{Observer, callees_of, callers_of, standing};
 use crate::weights::profile;
 use picket_core::action::Action;
@@ -24,6 +25,21 @@ pub enum Rejection {
     Uncited,
     /// The structure speaks against it.
     Contradicted(String),
+    /// The evidence for another cause, which cannot be true beside it, is not absent.
+    Rivalled(Cause),
+}
+
+/// Share of the odds from which the evidence for a rival is there.
+const RIVAL_PRESENT: f64 = 0.25;
+
+/// Checks that the evidence for rivals is absent: one that holds a quarter of the odds is not, however likely the first is.
+///
+/// At the usual thresholds a cause that is sure enough leaves no rival so much; where they were set lower, this still holds.
+pub fn unrivalled(weighed: &Weighed) -> Result<(), Rejection> {
+    match weighed.rival {
+        Some((rival, share)) if share >= RIVAL_PRESENT => Err(Rejection::Rivalled(rival)),
+        _ => Ok(()),
+    }
 }
 
 /// Checks a hypothesis and its action; gives the documents that support them.
@@ -51,6 +67,9 @@ pub fn validate(
         in_time(service, incident, context)?;
     }
     if let Some(action) = action {
+        if !belongs(&action.service, incident) {
+            return contradicted(format!("the action is on {}, outside the incident's blast radius", action.service));
+        }
         if &action.service != service {
             return contradicted(format!("the action is on {}, the cause on {service}", action.service));
         }

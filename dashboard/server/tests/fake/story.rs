@@ -97,6 +97,7 @@ pub fn diagnosed(mut record: IncidentRecord, sentence: &str) -> IncidentRecord {
         sentence: sentence.into(),
         latency_ms: 41.0,
         cost_usd: 0.0,
+        opinions: Vec::new(),
     });
     record
 }

@@ -3,12 +3,14 @@
 mod duration;
 mod locks;
 mod mesh;
+mod models;
 mod timing;
 mod validate;
 
 pub use duration::Span;
 pub use locks::{DistributedLocks, EtcdServers, LockProvider, RedisServer, ServerAccess};
 pub use mesh::{Cluster, Mesh};
+pub use models::{ModelPrice, ModelServer, Models, provider_of};
 pub use timing::Timing;
 pub use validate::Problem;
 
@@ -106,6 +108,8 @@ section! {
         rag: Rag = Rag::default(),
         /// Checks on an answer.
         validation: Validation = Validation::default(),
+        /// Where models are and what they may cost.
+        models: Models = Models::default(),
     }
 }
 
@@ -162,6 +166,8 @@ section! {
     Validation {
         /// A second model that is asked without seeing the first's answer; empty for the structural checks alone.
         second_opinion_model: String = String::new(),
+        /// Whose API it is asked by; left out, its name tells: `claude…` is Anthropic's, everything else OpenAI's or compatible.
+        second_opinion_provider: Option<ReasonerProvider> = None,
         /// Confidence below which picket abstains, 0..1.
         min_confidence_score: f64 = 0.85,
     }

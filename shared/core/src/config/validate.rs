@@ -1,6 +1,6 @@
 //! What a configuration may say: values that contradict an invariant are refused with the reason.
 
-use super::Config;
+use super::{Config, ReasonerProvider};
 use std::fmt;
 
 /// One thing wrong with a configuration.
@@ -62,6 +62,16 @@ impl Config {
             "diagnostics.validation.min_confidence_score",
             "must be between 0.5 and 1: below an even chance picket would guess",
         );
+        must(
+            self.diagnostics.llm_provider == ReasonerProvider::Evidence || !self.diagnostics.model.is_empty(),
+            "diagnostics.model",
+            "must name a model of the provider that diagnostics.llm_provider asks for",
+        );
+        must(
+            self.diagnostics.validation.second_opinion_provider != Some(ReasonerProvider::Evidence),
+            "diagnostics.validation.second_opinion_provider",
+            "must be anthropic or openai: the built-in reasoner is always asked",
+        );
         let policies = &self.safety.policies;
         must(
             policies.max_fleet_restart_ratio.is_finite()
@@ -112,6 +122,7 @@ impl Config {
         must((1000..=300_000).contains(&self.mesh.look_interval.ms()), "mesh.look_interval", "must be between 1s and 5m");
         let locks = &self.orchestration.distributed_locks;
         locks.check(&mut found);
+        self.diagnostics.models.check(&mut found);
         self.timing.check(i64::from(locks.ttl_seconds) * 1000, locks.outer_call_ms(), &mut found);
         found
     }
@@ -119,23 +130,13 @@ impl Config {
     /// Settings that are understood but whose provider is not built yet: refused by name where a role would need it.
     #[must_use]
     pub fn not_built(&self) -> Vec<Problem> {
-        use super::{Compression, GitOps, ReasonerProvider, VectorDb};
+        use super::{Compression, GitOps, VectorDb};
         let mut found = Vec::new();
         let mut refuse = |unbuilt: bool, key: &str, instead: &str| {
             if unbuilt {
                 found.push(Problem::new(key, format!("this provider is not built yet; {instead}")));
             }
         };
-        refuse(
-            self.diagnostics.llm_provider != ReasonerProvider::Evidence,
-            "diagnostics.llm_provider",
-            "use `evidence`, the built-in reasoner",
-        );
-        refuse(
-            !self.diagnostics.validation.second_opinion_model.is_empty(),
-            "diagnostics.validation.second_opinion_model",
-            "leave it out: the structural checks are always on",
-        );
         refuse(self.diagnostics.rag.vector_db != VectorDb::Memory, "diagnostics.rag.vector_db", "use `memory`");
         refuse(self.diagnostics.rag.context_compression != Compression::None, "diagnostics.rag.context_compression", "use `none`");
         refuse(self.safety.remediation.gitops_fallback != GitOps::None, "safety.remediation.gitops_fallback", "use `none`");
@@ -177,6 +178,18 @@ mod tests {
         config = Config::default();
         config.safety.policies.max_fleet_restart_ratio = f64::NAN;
         assert_eq!(keys(&config), ["safety.policies.max_fleet_restart_ratio"]);
+    }
+
+    #[test]
+    fn a_provider_needs_a_model() {
+        let mut config = Config::default();
+        config.diagnostics.llm_provider = ReasonerProvider::Anthropic;
+        assert_eq!(keys(&config), ["diagnostics.model"]);
+        config.diagnostics.model = "claude-3-5-sonnet".into();
+        config.diagnostics.validation.second_opinion_model = "gpt-4o".into();
+        assert_eq!((keys(&config), config.not_built()), (vec![], vec![]));
+        config.diagnostics.validation.second_opinion_provider = Some(ReasonerProvider::Evidence);
+        assert_eq!(keys(&config), ["diagnostics.validation.second_opinion_provider"]);
     }
 
     #[test]

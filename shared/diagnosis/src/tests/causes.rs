@@ -24,7 +24,7 @@ fn expect(scene: &Scene, cause: Cause, service: &str) -> (Diagnosis, Option<Reme
     }
 }
 
-fn memory_limit() -> Scene {
+pub(super) fn memory_limit() -> Scene {
     Scene::new(90)
         .shows("cart", Symptom::OomKilled, 40)
         .shows("cart", Symptom::Restarts, 40)

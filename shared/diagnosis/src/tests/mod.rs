@@ -1,8 +1,11 @@
 //! The crate as a whole: causes are named, uncatalogued trouble and traps are not, and claims stand on evidence.
 
 mod abstain;
+mod attacks;
 mod causes;
+mod injection;
 mod knowledge;
+mod models;
 mod structure;
 
 use crate::{EvidenceEngine, Retriever, Settings, shipped};

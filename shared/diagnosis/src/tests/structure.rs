@@ -10,7 +10,7 @@ use picket_core::ids::DocumentId;
 use picket_core::knowledge::{Document, Passage};
 use proptest::prelude::*;
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     Scene::new(120).rollout("pricing", 50).shows("pricing", Symptom::ErrorRateHigh, 60).shows("cart", Symptom::ErrorRateHigh, 65)
 }
 

@@ -180,7 +180,7 @@ impl Case {
         let stuck = match self.stage {
             Stage::Done => !self.decision.as_deref().is_some_and(|d| d.starts_with("Settled")),
             Stage::Diagnose if self.barred => true,
-            // Waiting for what heals by itself is work, too; but not for ever.
+            // Waiting for what heals by itself, or for a model, is work, too; but not for ever.
             Stage::Diagnose if self.waits_on_purpose() => now.since_ms(self.since) >= 2 * page_after_ms,
             Stage::Diagnose => now.since_ms(self.since) >= page_after_ms,
             Stage::Waiting => false,
@@ -190,7 +190,7 @@ impl Case {
 
     fn waits_on_purpose(&self) -> bool {
         let verdict = self.diagnosis.as_ref().map(|d| &d.verdict);
-        matches!(verdict, Some(Verdict::Abstained { why: Abstention::SelfHealing { .. } }))
+        matches!(verdict, Some(Verdict::Abstained { why: Abstention::SelfHealing { .. } | Abstention::AwaitingOpinion }))
     }
 
     pub(super) fn page_text(&self) -> String {
@@ -236,6 +236,7 @@ mod tests {
             reasoner: String::new(),
             latency_ms: 0.0,
             cost_usd: 0.0,
+            opinions: Vec::new(),
         }
     }
 
