@@ -32,3 +32,4 @@ pub mod scope;
 pub mod severity;
 pub mod signal;
 pub mod time;
+pub mod token_vectors;
