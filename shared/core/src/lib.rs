@@ -34,3 +34,4 @@ pub mod scope;
 pub mod severity;
 pub mod signal;
 pub mod time;
+pub mod token_vectors;

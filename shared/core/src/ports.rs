@@ -20,6 +20,7 @@ use crate::restore::JournaledAct;
 use crate::scope::{FencingToken, Scope};
 use crate::signal::SignalBatch;
 use crate::time::Timestamp;
+use crate::token_vectors::TokenVectors;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 
@@ -296,10 +297,24 @@ pub trait KnowledgeBase: Send + Sync {
 
 /// Turns texts into vectors.
 pub trait Embedder: Send + Sync {
-    /// Unit vectors of [`Embedder::dimension`] entries, one per text, in order. Deterministic.
-    fn embed(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>>;
+    /// One [`Embedding`] per text, in order. Deterministic. One pass over the model MUST make both of its parts: a query waits for it. What
+    /// stands for nothing by itself (punctuation, the model's own marks) MUST NOT be among the tokens.
+    fn embed_tokens(&self, texts: &[String]) -> PortResult<Vec<Embedding>>;
+    /// The vectors of whole texts alone: unit vectors of [`Embedder::dimension`] entries, one per text, in order.
+    fn embed(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+        Ok(self.embed_tokens(texts)?.into_iter().map(|embedding| embedding.whole).collect())
+    }
     /// Length of a vector.
     fn dimension(&self) -> usize;
+}
+
+/// What an [`Embedder`] makes of one text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedding {
+    /// Unit vector of the whole text.
+    pub whole: Vec<f32>,
+    /// Of its tokens, of the same dimension; none for an empty text.
+    pub tokens: TokenVectors,
 }
 
 /// A language model. Its calls run by themselves: whoever asks goes on with its work and collects the answer.

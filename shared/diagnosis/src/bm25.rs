@@ -1,34 +1,14 @@
-//! BM25 over short passages (Robertson and Zaragoza, 2009).
+//! BM25 over texts (Robertson and Zaragoza, 2009).
 
+use crate::terms::terms;
 use std::collections::BTreeMap;
 
 /// Saturation of repeated terms; the usual value.
 const K1: f64 = 1.2;
 /// How much a passage's length counts; the usual value.
 const B: f64 = 0.75;
-/// Words that say nothing about trouble.
-const STOP: [&str; 34] = [
-    "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "has", "have", "if", "in", "is", "it", "its",
-    "not", "of", "on", "or", "that", "the", "then", "there", "this", "to", "was", "when", "which", "with",
-];
 
-/// Splits text into lower-case terms: letters and digits; a plural `s` is taken off, stop words are left out.
-#[must_use]
-pub fn terms(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            let word = word.to_lowercase();
-            match word.strip_suffix('s') {
-                Some(stem) if stem.len() >= 3 && !stem.ends_with('s') => stem.to_owned(),
-                _ => word,
-            }
-        })
-        .filter(|word| !STOP.contains(&word.as_str()))
-        .collect()
-}
-
-/// An index over passages.
+/// An index over texts.
 #[derive(Clone, Debug, Default)]
 pub struct Bm25 {
     lengths: Vec<usize>,

@@ -1,7 +1,8 @@
 //! A bag of hashed words as vectors: no model, no meaning. For tests and the conformance suite only; nothing falls back to it.
 
-use crate::bm25::terms;
-use picket_core::ports::{Embedder, PortResult};
+use crate::terms::terms;
+use picket_core::ports::{Embedder, Embedding, PortResult};
+use picket_core::token_vectors::TokenVectors;
 
 /// Hashes each term into one of [`HashEmbedder::DIMENSION`] places.
 #[derive(Copy, Clone, Debug, Default)]
@@ -13,7 +14,7 @@ impl HashEmbedder {
 }
 
 impl Embedder for HashEmbedder {
-    fn embed(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+    fn embed_tokens(&self, texts: &[String]) -> PortResult<Vec<Embedding>> {
         Ok(texts.iter().map(|text| embed_one(text)).collect())
     }
 
@@ -22,19 +23,24 @@ impl Embedder for HashEmbedder {
     }
 }
 
-fn embed_one(text: &str) -> Vec<f32> {
-    let mut vector = vec![0.0_f32; HashEmbedder::DIMENSION];
+fn embed_one(text: &str) -> Embedding {
+    let mut whole = vec![0.0_f32; HashEmbedder::DIMENSION];
+    let mut tokens = TokenVectors::new(HashEmbedder::DIMENSION);
     for term in terms(text) {
-        vector[(fnv1a(term.as_bytes()) % HashEmbedder::DIMENSION as u64) as usize] += 1.0;
+        let place = (fnv1a(term.as_bytes()) % HashEmbedder::DIMENSION as u64) as usize;
+        whole[place] += 1.0;
+        let mut one = vec![0.0_f32; HashEmbedder::DIMENSION];
+        one[place] = 1.0;
+        tokens.push(place as u32, &one);
     }
-    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let norm = whole.iter().map(|x| x * x).sum::<f32>().sqrt();
     if norm > 0.0 {
-        vector.iter_mut().for_each(|x| *x /= norm);
+        whole.iter_mut().for_each(|x| *x /= norm);
     } else {
         // A text without a term still needs a unit vector.
-        vector[0] = 1.0;
+        whole[0] = 1.0;
     }
-    vector
+    Embedding { whole, tokens }
 }
 
 /// FNV-1a, 64 bit: the same on every machine and every run, which the standard hasher does not promise.

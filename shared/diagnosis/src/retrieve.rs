@@ -1,6 +1,8 @@
-//! Retrieval over the knowledge base: BM25 and, when there is an embedder, cosine of embeddings; z-normalised and summed.
+//! Retrieval over the knowledge base: BM25 of whole documents and, when there is an embedder, nearness of meaning; z-normalised and summed.
 
 use crate::bm25::Bm25;
+use crate::meaning::{Meaning, Owners};
+use crate::passages::{Chunk, cut};
 use picket_core::ids::DocumentId;
 use picket_core::knowledge::{Document, Passage};
 use picket_core::ports::{Embedder, KnowledgeBase, PortError, PortResult};
@@ -9,19 +11,15 @@ use std::sync::Arc;
 
 /// A query longer than this is cut: an incident with a thousand anomalies asks no better question.
 const QUERY_MAX_CHARS: usize = 1000;
-/// A section longer than this is cut into several passages, so that an embedder's window holds each.
-const PASSAGE_MAX_CHARS: usize = 1200;
+/// Passages of one document in an answer: a document that fits would fill it alone, and hide the others that support a remedy.
+const PASSAGES_PER_DOCUMENT_MAX: usize = 2;
 
-struct Chunk {
-    document: usize,
-    heading: String,
-    text: String,
-}
-
-/// An embedder and its vectors, one per chunk.
-struct Embedded {
-    embedder: Arc<dyn Embedder>,
-    vectors: Vec<Vec<f32>>,
+/// What tells one passage from another of the same document, and meaning across documents.
+enum Nearness {
+    /// The passage's own words: there is no embedder.
+    Words(Bm25),
+    /// Embeddings of passages and their tokens.
+    Meaning(Meaning),
 }
 
 /// Documents, cut by heading, with their index and (when given an embedder) their vectors.
@@ -29,8 +27,11 @@ pub struct Retriever {
     documents: Vec<Document>,
     by_id: BTreeMap<DocumentId, usize>,
     chunks: Vec<Chunk>,
-    bm25: Bm25,
-    embedded: Option<Embedded>,
+    /// The document of each chunk.
+    owners: Vec<usize>,
+    /// Over whole documents: an alert's words are spread over meaning, impact and diagnosis.
+    words: Bm25,
+    nearness: Nearness,
 }
 
 impl std::fmt::Debug for Retriever {
@@ -38,7 +39,7 @@ impl std::fmt::Debug for Retriever {
         f.debug_struct("Retriever")
             .field("documents", &self.documents.len())
             .field("passages", &self.chunks.len())
-            .field("embedded", &self.embedded.is_some())
+            .field("embedded", &matches!(self.nearness, Nearness::Meaning(_)))
             .finish()
     }
 }
@@ -56,22 +57,15 @@ impl Retriever {
             }
         }
         let chunks: Vec<_> = documents.iter().enumerate().flat_map(|(number, document)| cut(number, document)).collect();
-        let texts: Vec<_> = chunks.iter().map(|chunk| indexed(&documents[chunk.document], chunk)).collect();
-        let bm25 = Bm25::new(texts.iter().map(String::as_str));
-        let embedded = match embedder {
-            None => None,
-            Some(embedder) => {
-                let vectors = embedder.embed(&texts)?;
-                if vectors.len() != texts.len() || vectors.iter().any(|v| v.len() != embedder.dimension()) {
-                    return Err(PortError::Damaged {
-                        what: "embeddings".to_owned(),
-                        why: "not one vector of the stated length per text".to_owned(),
-                    });
-                }
-                Some(Embedded { embedder, vectors })
-            }
+        let texts: Vec<_> = chunks.iter().map(|chunk| chunk.indexed(&documents[chunk.document])).collect();
+        let whole: Vec<_> = documents.iter().map(|document| format!("{}\n{}", document.title, document.text)).collect();
+        let words = Bm25::new(whole.iter().map(String::as_str));
+        let nearness = match embedder {
+            None => Nearness::Words(Bm25::new(texts.iter().map(String::as_str))),
+            Some(embedder) => Nearness::Meaning(Meaning::new(embedder, &texts)?),
         };
-        Ok(Self { documents, by_id, chunks, bm25, embedded })
+        let owners = chunks.iter().map(|chunk| chunk.document).collect();
+        Ok(Self { documents, by_id, chunks, owners, words, nearness })
     }
 
     /// The documents, in the order given.
@@ -86,25 +80,27 @@ impl Retriever {
         self.by_id.get(id).map(|number| &self.documents[*number])
     }
 
-    /// The `top_k` nearest passages, best first; ties by document order. Fails only when the embedder does.
+    /// The `top_k` nearest passages, best first, at most two of a document; ties by document order. Fails only when the embedder does.
     pub fn search(&self, query: &str, top_k: usize) -> PortResult<Vec<Passage>> {
         let query: String = query.chars().take(QUERY_MAX_CHARS).collect();
         if query.trim().is_empty() || self.chunks.is_empty() {
             return Ok(Vec::new());
         }
-        let mut scores = normalised(&self.bm25.scores(&query));
-        if let Some(Embedded { embedder, vectors }) = &self.embedded {
-            let asked = embedder.embed(std::slice::from_ref(&query))?;
-            let asked = asked
-                .first()
-                .ok_or_else(|| PortError::Damaged { what: "embedding".to_owned(), why: "no vector for the query".to_owned() })?;
-            let cosines: Vec<_> = vectors.iter().map(|v| v.iter().zip(asked).map(|(a, b)| f64::from(a * b)).sum()).collect();
-            for (score, near) in scores.iter_mut().zip(normalised(&cosines)) {
-                *score += near;
+        let words = normalised(&self.words.scores(&query));
+        let scores = match &self.nearness {
+            Nearness::Meaning(meaning) => meaning.scores(&query, &words, &Owners { of: &self.owners, documents: self.documents.len() })?,
+            Nearness::Words(passages) => {
+                let near = normalised(&passages.scores(&query));
+                self.owners.iter().zip(near).map(|(document, near)| words[*document] + near).collect()
             }
-        }
+        };
         let mut order: Vec<_> = (0..self.chunks.len()).collect();
         order.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b)));
+        let mut shown = vec![0; self.documents.len()];
+        order.retain(|number| {
+            shown[self.owners[*number]] += 1;
+            shown[self.owners[*number]] <= PASSAGES_PER_DOCUMENT_MAX
+        });
         Ok(order.into_iter().take(top_k).map(|number| self.passage(number, scores[number])).collect())
     }
 
@@ -133,52 +129,8 @@ impl KnowledgeBase for Retriever {
     }
 }
 
-/// What is indexed of a passage: the title and heading tell what a bare list of steps does not.
-fn indexed(document: &Document, chunk: &Chunk) -> String {
-    format!("{}. {}. {}", document.title, chunk.heading, chunk.text)
-}
-
-fn cut(number: usize, document: &Document) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    let (mut heading, mut text) = (document.title.clone(), String::new());
-    let mut close = |heading: &str, text: &mut String| {
-        for part in parts(text.trim()) {
-            chunks.push(Chunk { document: number, heading: heading.to_owned(), text: part });
-        }
-        text.clear();
-    };
-    for line in document.text.lines() {
-        if line.starts_with('#') {
-            close(&heading, &mut text);
-            heading = line.trim_start_matches('#').trim().to_owned();
-        } else {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    close(&heading, &mut text);
-    chunks
-}
-
-fn parts(text: &str) -> Vec<String> {
-    let (mut parts, mut part) = (Vec::new(), String::new());
-    for paragraph in text.split("\n\n").filter(|p| !p.trim().is_empty()) {
-        if !part.is_empty() && part.len() + paragraph.len() > PASSAGE_MAX_CHARS {
-            parts.push(std::mem::take(&mut part));
-        }
-        if !part.is_empty() {
-            part.push_str("\n\n");
-        }
-        part.push_str(paragraph);
-    }
-    if !part.is_empty() {
-        parts.push(part);
-    }
-    parts
-}
-
 /// Mean 0 and standard deviation 1, so that two measures of nearness can be added; all zero when all are alike.
-fn normalised(scores: &[f64]) -> Vec<f64> {
+pub(crate) fn normalised(scores: &[f64]) -> Vec<f64> {
     let n = scores.len().max(1) as f64;
     let mean = scores.iter().sum::<f64>() / n;
     let deviation = (scores.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt();

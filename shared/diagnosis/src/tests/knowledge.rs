@@ -3,7 +3,8 @@ use crate::embed_hash::HashEmbedder;
 use picket_core::action::RemediationKind;
 use picket_core::cause::Cause;
 use picket_core::knowledge::Document;
-use picket_core::ports::{Embedder, KnowledgeBase, PortError, PortResult};
+use picket_core::ports::{Embedder, Embedding, KnowledgeBase, PortError, PortResult};
+use std::collections::BTreeSet;
 
 /// What an operator might type about each cause.
 const ASKED: [(&str, Cause); 14] = [
@@ -82,6 +83,8 @@ fn the_right_runbook_is_found_for_every_cause() {
             let found = retriever.search(query, 3).unwrap();
             assert_eq!(found[0].cause, Some(cause), "{query}: {:?}", found.iter().map(|p| (&p.document, &p.heading)).collect::<Vec<_>>());
             assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score), "best first");
+            let documents: BTreeSet<_> = retriever.search(query, 5).unwrap().into_iter().map(|p| p.document).collect();
+            assert!(documents.len() >= 3, "{query}: one document does not hide the others: {documents:?}");
         }
     }
     let through_the_port = ready(KnowledgeBase::search(&**SHELF, "TLS certificate ends soon", 2)).unwrap();
@@ -104,11 +107,11 @@ fn bounds_of_a_search() {
 struct Failing;
 
 impl Embedder for Failing {
-    fn embed(&self, texts: &[String]) -> PortResult<Vec<Vec<f32>>> {
+    fn embed_tokens(&self, texts: &[String]) -> PortResult<Vec<Embedding>> {
         if texts.len() == 1 {
             return Err(PortError::Unavailable { what: "embedder".into(), why: "gone".into() });
         }
-        HashEmbedder.embed(texts)
+        HashEmbedder.embed_tokens(texts)
     }
 
     fn dimension(&self) -> usize {
