@@ -6,6 +6,7 @@ mod dataset;
 pub mod nab;
 pub mod nezha;
 pub mod petshop;
+pub mod retrieval;
 mod root_cause;
 
 pub use dataset::{Dataset, DatasetError};
