@@ -15,11 +15,13 @@ pub enum DatasetError {
         error: std::io::Error,
     },
     /// An archive cannot be unpacked.
-    #[error("{path} cannot be unpacked by `tar`: {why} (Debian, Ubuntu: `apt-get install tar xz-utils`)")]
+    #[error("{path} cannot be unpacked by `{tool}`: {why} (Debian, Ubuntu: `apt-get install tar xz-utils gzip`)")]
     Unpack {
         /// Which archive.
         path: PathBuf,
-        /// What `tar` said.
+        /// With what.
+        tool: &'static str,
+        /// What that said.
         why: String,
     },
     /// A file is not what it should be.
@@ -53,6 +55,31 @@ fn is_archive(path: &Path) -> bool {
     [".tar.xz", ".tar.gz", ".tar"].iter().any(|end| name.ends_with(end))
 }
 
+/// What a tool prints about a file.
+fn output(command: &mut Command, tool: &'static str, path: &Path) -> Result<Vec<u8>, DatasetError> {
+    let unpack = |why: String| DatasetError::Unpack { path: path.to_owned(), tool, why };
+    let out = command.output().map_err(|e| unpack(e.to_string()))?;
+    if !out.status.success() {
+        return Err(unpack(String::from_utf8_lossy(&out.stderr).trim().to_owned()));
+    }
+    Ok(out.stdout)
+}
+
+/// The text of one file, plain or packed by xz or gzip: its first bytes tell, not its name.
+///
+/// # Errors
+/// When it cannot be read or unpacked, or is no UTF-8.
+pub fn unpacked_text(path: &Path) -> Result<String, DatasetError> {
+    let mut bytes = std::fs::read(path).map_err(|error| DatasetError::Io { path: path.to_owned(), error })?;
+    let packed = [("xz", &b"\xfd7zXZ\0"[..]), ("gzip", &b"\x1f\x8b"[..])];
+    if let Some((tool, _)) = packed.into_iter().find(|(_, magic)| bytes.starts_with(magic)) {
+        let file = std::fs::File::open(path).map_err(|error| DatasetError::Io { path: path.to_owned(), error })?;
+        // Through a pipe: the tools want certain endings of names.
+        bytes = output(Command::new(tool).arg("-dc").stdin(file), tool, path)?;
+    }
+    String::from_utf8(bytes).map_err(|e| DatasetError::Malformed { path: path.to_owned(), line: 0, why: format!("it is no UTF-8: {e}") })
+}
+
 impl Dataset {
     /// A folder, an archive, or a folder of archives: these are unpacked beside each other in a temporary folder, together with the
     /// folder's plain files.
@@ -80,12 +107,7 @@ impl Dataset {
                 std::fs::copy(file, unpacked.path().join(file.file_name().unwrap_or_default())).map_err(io(file))?;
                 continue;
             }
-            let out = Command::new("tar").arg("-xf").arg(file).arg("-C").arg(unpacked.path()).output();
-            let out = out.map_err(|e| DatasetError::Unpack { path: file.clone(), why: e.to_string() })?;
-            if !out.status.success() {
-                let why = String::from_utf8_lossy(&out.stderr).trim().to_owned();
-                return Err(DatasetError::Unpack { path: file.clone(), why });
-            }
+            output(Command::new("tar").arg("-xf").arg(file).arg("-C").arg(unpacked.path()), "tar", file)?;
         }
         Ok(Self { folder: unpacked.path().to_owned(), _unpacked: Some(unpacked) })
     }

@@ -7,6 +7,7 @@ pub mod grounding;
 pub mod nab;
 pub mod nezha;
 pub mod petshop;
+pub mod retrieval;
 mod root_cause;
 
 pub use dataset::{Dataset, DatasetError};

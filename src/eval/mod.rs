@@ -1,6 +1,7 @@
 //! `picket eval`: measures the pipeline.
 
 mod nab;
+mod retrieval;
 mod root_cause;
 mod scenarios;
 mod world;
@@ -20,6 +21,8 @@ pub enum EvalCommand {
     Nezha(root_cause::NezhaOptions),
     /// The streaming detector on the Numenta Anomaly Benchmark.
     Nab(nab::NabOptions),
+    /// The knowledge search on runbooks and alerts: recall, reciprocal rank, time.
+    Retrieval(retrieval::RetrievalOptions),
 }
 
 /// Runs it.
@@ -32,5 +35,6 @@ pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
         EvalCommand::PetShop(options) => root_cause::petshop(options).await,
         EvalCommand::Nezha(options) => root_cause::nezha(options).await,
         EvalCommand::Nab(options) => nab::run(options).await,
+        EvalCommand::Retrieval(options) => retrieval::run(options).await,
     }
 }

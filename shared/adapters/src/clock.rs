@@ -34,12 +34,6 @@ impl RunClock {
         Self { event0_ms: event0.0, real0_ms: real_now_ms(), speed }
     }
 
-    /// Event time per real time.
-    #[must_use]
-    pub const fn speed(&self) -> f64 {
-        self.speed
-    }
-
     /// The wall clock.
     #[must_use]
     pub fn real() -> Self {

@@ -83,7 +83,7 @@ impl MiniLm {
         let means = sums.broadcast_div(&mask.sum(1)?)?;
         let norms = means.sqr()?.sum_keepdim(1)?.sqrt()?.clamp(1e-12_f32, f32::INFINITY)?;
         let wholes = means.broadcast_div(&norms)?.to_vec2::<f32>()?;
-        let of_text = |(index, whole)| {
+        let of_text = |(index, whole): (usize, Vec<f32>)| -> candle_core::Result<Embedding> {
             let vectors = hidden.get(index)?.to_vec2::<f32>()?;
             Ok(Embedding { whole, tokens: self.tokens(texts[index], &vectors) })
         };
