@@ -5,7 +5,8 @@ use picket_diagnosis::Retriever;
 use picket_diagnosis::cache::CacheSettings;
 use picket_diagnosis::compress::rough_tokens;
 use picket_diagnosis::embed_hash::HashEmbedder;
-use picket_evaluation::grounding::{alerts, documents, questions, reuse, shortening};
+use picket_evaluation::grounding::{alerts, reuse, shortening};
+use picket_evaluation::retrieval::{documents, questions};
 use std::path::PathBuf;
 
 /// The folder, or `None` and a word about it.
@@ -23,7 +24,7 @@ fn folder() -> Option<PathBuf> {
 fn the_cache_answers_for_other_instances_and_never_for_other_alerts() {
     let Some(folder) = folder() else { return };
     for named in [true, false] {
-        let report = reuse(&alerts(&folder, named).unwrap(), &HashEmbedder, CacheSettings::default()).unwrap();
+        let report = reuse(&alerts(&folder.join("queries-dev.jsonl"), named).unwrap(), &HashEmbedder, CacheSettings::default()).unwrap();
         println!("named {named}: {}", serde_json::to_string(&report).unwrap());
         assert_eq!(report.false_hits, 0);
         assert!(report.hits * 100 >= report.askings * 95, "{report:?}");
@@ -34,9 +35,9 @@ fn the_cache_answers_for_other_instances_and_never_for_other_alerts() {
 #[test]
 fn what_is_left_of_the_passages_still_tells_the_right_one() {
     let Some(folder) = folder() else { return };
-    let retriever = Retriever::new(documents(&folder).unwrap(), None).unwrap();
+    let retriever = Retriever::new(documents(&folder.join("documents.jsonl.xz")).unwrap(), None).unwrap();
     for named in [true, false] {
-        let questions = questions(&folder, named).unwrap();
+        let questions = questions(&folder.join("queries-dev.jsonl"), !named).unwrap();
         for target in [800, 400, 200] {
             let report = shortening(&retriever, &questions, target, &rough_tokens).unwrap();
             println!("named {named}: {}", serde_json::to_string(&report).unwrap());

@@ -4,6 +4,6 @@ mod read;
 mod reuse;
 mod shortening;
 
-pub use read::{alerts, documents, questions};
+pub use read::alerts;
 pub use reuse::{AlertText, ReuseReport, reuse};
-pub use shortening::{Question, ShorteningReport, shortening};
+pub use shortening::{ShorteningReport, shortening};

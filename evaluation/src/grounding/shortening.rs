@@ -1,25 +1,15 @@
 //! Compression: what is left of the passages that a search found, and whether the right one can still be told from the others.
 
-use picket_core::ids::DocumentId;
+use crate::retrieval::Question;
 use picket_core::knowledge::Passage;
 use picket_core::ports::PortResult;
 use picket_diagnosis::Retriever;
 use picket_diagnosis::bm25::Bm25;
 use picket_diagnosis::compress::compress_passages;
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// Passages that a question gets, as in the default configuration.
 const TOP_K: usize = 5;
-
-/// What is asked, and which documents answer it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// The words.
-    pub query: String,
-    /// Any of these is right.
-    pub relevant: BTreeSet<DocumentId>,
-}
 
 /// What came out. Shares are 0..1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -4,6 +4,7 @@ mod evaluate;
 mod read;
 
 pub use evaluate::{Miss, RetrievalReport, evaluate};
+pub(crate) use read::lines;
 pub use read::{Question, documents, harder, questions};
 
 #[cfg(test)]

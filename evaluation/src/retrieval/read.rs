@@ -94,7 +94,7 @@ fn without(text: &str, name: &str) -> String {
 }
 
 /// Every line that is not empty, with its number from 1.
-fn lines<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<(usize, T)>, DatasetError> {
+pub(crate) fn lines<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<(usize, T)>, DatasetError> {
     let text = dataset::unpacked_text(path)?;
     let parsed = |(index, line): (usize, &str)| {
         let malformed = |error: serde_json::Error| DatasetError::Malformed {

@@ -5,7 +5,8 @@ use picket_adapters::candle::{MiniLm, TokenCounter, model};
 use picket_core::ports::PortError;
 use picket_diagnosis::Retriever;
 use picket_diagnosis::cache::CacheSettings;
-use picket_evaluation::grounding::{alerts, documents, questions, reuse, shortening};
+use picket_evaluation::grounding::{alerts, reuse, shortening};
+use picket_evaluation::retrieval::{documents, questions};
 use std::path::PathBuf;
 
 /// Folders of the model and of the runbooks, or `None` and a word about it. A model that is there but damaged fails the test.
@@ -32,7 +33,7 @@ fn the_cache_never_answers_for_another_alert_where_plain_similarity_would() {
     let Some((model, data)) = folders() else { return };
     let embedder = MiniLm::load(&model).unwrap();
     for named in [true, false] {
-        let report = reuse(&alerts(&data, named).unwrap(), &embedder, CacheSettings::default()).unwrap();
+        let report = reuse(&alerts(&data.join("queries-dev.jsonl"), named).unwrap(), &embedder, CacheSettings::default()).unwrap();
         println!("named {named}: {report:?}");
         assert_eq!(report.false_hits, 0);
         assert!(report.hits * 100 >= report.askings * 95, "{report:?}");
@@ -44,9 +45,9 @@ fn the_cache_never_answers_for_another_alert_where_plain_similarity_would() {
 fn passages_are_shortened_to_the_budget_as_the_tokenizer_counts_it() {
     let Some((model, data)) = folders() else { return };
     let counter = TokenCounter::load(&model).unwrap();
-    let retriever = Retriever::new(documents(&data).unwrap(), None).unwrap();
+    let retriever = Retriever::new(documents(&data.join("documents.jsonl.xz")).unwrap(), None).unwrap();
     for named in [true, false] {
-        let questions = questions(&data, named).unwrap();
+        let questions = questions(&data.join("queries-dev.jsonl"), !named).unwrap();
         for target in [800, 400, 200] {
             let report = shortening(&retriever, &questions, target, &|text| counter.count(text)).unwrap();
             println!("named {named}: {report:?}");
