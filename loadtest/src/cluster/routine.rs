@@ -37,14 +37,17 @@ impl SimCluster {
             if self.now.0 % LOOK_MS == 0 {
                 self.autoscale(at);
             }
-            let pause = self.streams.routine.random_range(DEPLOYED_EVERY_S.0..DEPLOYED_EVERY_S.1);
-            let next = self.now.plus_ms((pause * 1000.0) as i64);
+            let after = |seconds: f64| Timestamp(self.now.0 + (seconds * 1000.0) as i64);
+            let draw = self.streams.routine.random_range(DEPLOYED_EVERY_S.0..DEPLOYED_EVERY_S.1);
             match self.routines[at].deployed_next {
-                Some(due) if due > self.now => continue,
-                Some(_) => drop(self.deploy(at)),
-                None => {}
+                // Nobody knows when it was deployed last.
+                None => self.routines[at].deployed_next = Some(after(draw - DEPLOYED_EVERY_S.0)),
+                Some(due) if due <= self.now => {
+                    self.routines[at].deployed_next = Some(after(draw));
+                    self.deploy(at);
+                }
+                Some(_) => {}
             }
-            self.routines[at].deployed_next = Some(next);
         }
     }
 
