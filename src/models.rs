@@ -1,9 +1,12 @@
 //! The models that the configuration asks for beside the built-in reasoner.
 
 use anyhow::Context as _;
+use picket_adapters::candle::{TokenCounter, model};
 use picket_adapters::model::{ApiKey, HttpModel, ModelSettings};
-use picket_core::config::{Config, ReasonerProvider, provider_of};
+use picket_core::config::{Compression, Config, ReasonerProvider, provider_of};
+use picket_diagnosis::compress::{self, Compressor};
 use picket_diagnosis::model::{Caps, Panel, Price, price_of};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An agent's panel: the configured model and the one that gives a second opinion. A model whose provider wants a key that is not there is left
@@ -47,7 +50,23 @@ pub fn panel(config: &Config, look_ms: u64, variable: impl Fn(&str) -> Option<St
     let micro = |usd: f64| (usd * 1e6) as u64;
     let caps = Caps { hour_micro_usd: micro(settings.hour_cap_usd), incident_micro_usd: micro(settings.incident_cap_usd) };
     // An agent has more to do than to wait for a model: it looks again.
-    Ok(Panel { models, output_tokens_max: settings.max_output_tokens, caps, wait_ms: 0 })
+    Ok(Panel { models, output_tokens_max: settings.max_output_tokens, caps, wait_ms: 0, compressor: None })
+}
+
+/// What shortens the passages that models are shown, as configured; counted by the embedding model's tokenizer.
+///
+/// # Errors
+/// When that is missing or damaged.
+pub fn compressor(config: &Config) -> anyhow::Result<Option<Compressor>> {
+    let rag = &config.diagnostics.rag;
+    if rag.context_compression == Compression::None {
+        return Ok(None);
+    }
+    if let Some(note) = compress::note(rag.context_compression) {
+        tracing::warn!("{note}");
+    }
+    let counter = TokenCounter::load(&model::locate()?)?;
+    Ok(Some(Compressor { target_tokens: rag.target_tokens as usize, count: Arc::new(move |text| counter.count(text)) }))
 }
 
 /// The key that asks for it, whose API, which model.

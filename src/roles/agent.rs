@@ -79,7 +79,10 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
     let nonce = rand::random::<u16>();
     // Models run on real time.
     let look_ms = (wiring.config.mesh.look_interval.ms() as f64 / wiring.clock.speed()) as u64;
-    let panel = crate::models::panel(&wiring.config, look_ms, |name| std::env::var(name).ok())?;
+    let mut panel = crate::models::panel(&wiring.config, look_ms, |name| std::env::var(name).ok())?;
+    if !panel.models.is_empty() {
+        panel.compressor = crate::models::compressor(&wiring.config)?;
+    }
     let evidence = EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring));
     let ports = AgentPorts {
         bus: wiring.bus().await?,

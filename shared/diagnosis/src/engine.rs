@@ -290,7 +290,7 @@ pub(crate) fn object<'a>(incident: &'a Incident, chosen: &Weighed) -> Option<&'a
 }
 
 /// What the knowledge base is asked: the cause, what shows, and what is to be done.
-fn query(incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> String {
+pub(crate) fn query(incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> String {
     let mut parts = vec![chosen.cause.as_str().replace('_', " "), cause_words(chosen.cause).to_owned()];
     parts.extend(action.map(|a| a.kind().as_str().replace('_', " ")));
     parts.extend(incident.symptoms_of(&chosen.service).into_iter().map(|s| words(s).to_owned()));

@@ -257,7 +257,7 @@ fn evidence() -> EvidenceEngine {
 async fn advised(models: Vec<HttpModel>) -> (Diagnosis, Duration) {
     let models = models.into_iter().map(|m| (m, Price { input: 3.0, output: 15.0 })).collect();
     let caps = Caps { hour_micro_usd: 1_000_000, incident_micro_usd: 1_000_000 };
-    let engine = AdvisedEngine::new(evidence(), Panel { models, output_tokens_max: 1000, caps, wait_ms: PATIENT_MS });
+    let engine = AdvisedEngine::new(evidence(), Panel { models, output_tokens_max: 1000, caps, wait_ms: PATIENT_MS, compressor: None });
     let (incident, context) = bad_deployment();
     let begun = Instant::now();
     let diagnosis = engine.diagnose(&incident, &context).await.unwrap();

@@ -8,7 +8,8 @@ use super::prices::Price;
 use super::prompt::request;
 use super::question::Question;
 use super::spend::{Caps, Spend};
-use crate::engine::{EvidenceEngine, Examined, object};
+use crate::compress::Compressor;
+use crate::engine::{EvidenceEngine, Examined, object, query};
 use crate::reason::Weighed;
 use crate::size::remedy_for;
 use picket_core::action::Digest;
@@ -44,6 +45,8 @@ pub struct Panel<M> {
     /// How long one call of `diagnose` waits for models, ms of real time. With 0 it returns at once and the answers join a later diagnosis:
     /// until then nothing is done, for at most the deadline of the [`ModelClient`]s.
     pub wait_ms: u64,
+    /// Shortens the passages that they are shown; without it they are shown whole.
+    pub compressor: Option<Compressor>,
 }
 
 struct Desk {
@@ -88,7 +91,13 @@ impl<M: ModelClient> AdvisedEngine<M> {
         }
         // Searching takes its time: not under the lock.
         let passages = self.passages(incident, &examined.weighed, context)?;
-        let question = Arc::new(Question::about(incident, context, &examined.weighed, passages));
+        let mut question = Question::about(incident, context, &examined.weighed, passages);
+        if let Some(compressor) = &self.panel.compressor {
+            let asked: Vec<_> = examined.weighed.iter().take(PASSAGES_FOR).map(|one| query(incident, one, None)).collect();
+            compressor.shorten(&asked.join(". "), &mut question.passages);
+            question.passages.retain(|passage| !passage.text.is_empty());
+        }
+        let question = Arc::new(question);
         let mut desk = self.desk();
         let earlier = desk.consultations.get(&incident.id);
         let rounds = earlier.map_or(0, |c| c.rounds) + 1;

@@ -1,6 +1,7 @@
 //! Models beside the built-in reasoner: what they are shown, what becomes of their answers, and that none of them makes an act.
 
 use super::*;
+use crate::compress::{Compressor, rough_tokens};
 use crate::model::{AdvisedEngine, Caps, Panel, Price};
 use picket_core::action::Digest;
 use picket_core::cause::Cause;
@@ -56,7 +57,10 @@ const CALL_USD: f64 = 0.0045;
 
 pub(super) fn engine(shelf: &Arc<Retriever>, models: &[&Arc<Puppet>], caps: Caps, settings: Settings) -> AdvisedEngine<Hand> {
     let models = models.iter().map(|m| (Hand((*m).clone()), PRICE)).collect();
-    AdvisedEngine::new(EvidenceEngine::new(shelf.clone(), settings), Panel { models, output_tokens_max: 1000, caps, wait_ms: 0 })
+    AdvisedEngine::new(
+        EvidenceEngine::new(shelf.clone(), settings),
+        Panel { models, output_tokens_max: 1000, caps, wait_ms: 0, compressor: None },
+    )
 }
 
 pub(super) fn asked(scene: &Scene, models: &[&Arc<Puppet>]) -> Diagnosis {
@@ -100,6 +104,25 @@ fn a_model_that_agrees_changes_nothing_but_the_record() {
     assert_eq!(advised.opinions[0].stance, Stance::Agrees, "{}", advised.sentence);
     assert_eq!((advised.opinions[0].tokens, advised.reasoner.as_str()), (1100, "evidence, sage"));
     assert!((advised.cost_usd - CALL_USD).abs() < 1e-12 && advised.sentence.contains("sage agrees"), "{}", advised.sentence);
+}
+
+#[test]
+fn passages_are_shown_within_the_budget_and_still_support_the_answer() {
+    const BUDGET: usize = 60;
+    let shown = |compressor: Option<Compressor>| {
+        let model = says("sage", "bad_deployment", "pricing", "rollback");
+        let panel = Panel { models: vec![(Hand(model.clone()), PRICE)], output_tokens_max: 1000, caps: PLENTY, wait_ms: 0, compressor };
+        let engine = AdvisedEngine::new(EvidenceEngine::new(SHELF.clone(), Settings::default()), panel);
+        let diagnosis = ready(engine.diagnose(&scene().incident(), &scene().context)).unwrap();
+        assert_eq!(diagnosis.opinions[0].stance, Stance::Agrees, "{}", diagnosis.sentence);
+        let request = model.asked.lock().unwrap().values().next().unwrap().clone();
+        let data: Value = serde_json::from_str(&request.data).unwrap();
+        let texts = data["runbooks"].as_array().unwrap().iter().map(|one| one["text"].as_str().unwrap().to_owned());
+        texts.map(|text| rough_tokens(&text)).sum::<usize>()
+    };
+    let short = Compressor { target_tokens: BUDGET, count: Arc::new(rough_tokens) };
+    let (whole, shortened) = (shown(None), shown(Some(short)));
+    assert!(whole > BUDGET && (1..=BUDGET).contains(&shortened), "{whole} to {shortened}");
 }
 
 #[test]
