@@ -8,7 +8,7 @@ use crate::retrieve::Retriever;
 use crate::sentence;
 use crate::signs::{figures, words};
 use crate::size::remedy_for;
-use crate::validate::{Rejection, unrivalled, validate};
+use crate::validate::{Rejection, supports, unrivalled, validate};
 use picket_core::action::{Action, RemediationKind, Reversibility};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
@@ -146,7 +146,12 @@ impl EvidenceEngine {
 
     /// What is written about a candidate and its remedy.
     pub(crate) fn passages(&self, incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> PortResult<Vec<Passage>> {
-        self.retriever.search(&query(incident, chosen, action), self.settings.top_k)
+        let mut found = self.retriever.search(&query(incident, chosen, action), self.settings.top_k)?;
+        if !found.iter().any(|passage| supports(passage, chosen.cause, action)) {
+            // Where much shows at once, its many words drown the cause's own: it is asked for by name.
+            found.extend(self.retriever.search(&name(chosen, action).join(". "), self.settings.top_k)?);
+        }
+        Ok(found)
     }
 
     /// The incident without what was last seen too long ago to be evidence: its old troubles are not today's.
@@ -289,10 +294,16 @@ pub(crate) fn object<'a>(incident: &'a Incident, chosen: &Weighed) -> Option<&'a
     incident.anomalies.iter().filter(|a| a.service == chosen.service && a.symptom == symptom).find_map(|a| a.object.as_deref())
 }
 
-/// What the knowledge base is asked: the cause, what shows, and what is to be done.
-pub(crate) fn query(incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> String {
+/// The cause and what is to be done.
+fn name(chosen: &Weighed, action: Option<&Action>) -> Vec<String> {
     let mut parts = vec![chosen.cause.as_str().replace('_', " "), cause_words(chosen.cause).to_owned()];
     parts.extend(action.map(|a| a.kind().as_str().replace('_', " ")));
+    parts
+}
+
+/// What the knowledge base is asked: the cause, what shows, and what is to be done.
+pub(crate) fn query(incident: &Incident, chosen: &Weighed, action: Option<&Action>) -> String {
+    let mut parts = name(chosen, action);
     parts.extend(incident.symptoms_of(&chosen.service).into_iter().map(|s| words(s).to_owned()));
     parts.join(". ")
 }

@@ -146,11 +146,15 @@ fn in_time(service: &ServiceId, incident: &Incident, context: &DiagnosisContext)
     Ok(())
 }
 
+/// Whether a passage is about that cause and names the action as its remedy.
+pub(crate) fn supports(passage: &Passage, cause: Cause, action: Option<&Action>) -> bool {
+    passage.cause == Some(cause) && action.is_none_or(|a| passage.remedies.contains(&a.kind()))
+}
+
 fn supported(cause: Cause, action: Option<&Action>, passages: &[Passage]) -> Result<Vec<DocumentId>, Rejection> {
     let mut documents: Vec<DocumentId> = Vec::new();
     for passage in passages {
-        let supports = passage.cause == Some(cause) && action.is_none_or(|a| passage.remedies.contains(&a.kind()));
-        if supports && !documents.contains(&passage.document) {
+        if supports(passage, cause, action) && !documents.contains(&passage.document) {
             documents.push(passage.document.clone());
         }
     }

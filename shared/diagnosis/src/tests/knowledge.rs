@@ -124,3 +124,26 @@ fn an_embedder_that_fails_is_said_and_not_replaced() {
     let retriever = Retriever::new(shipped(), Some(Arc::new(Failing))).unwrap();
     assert!(matches!(retriever.search("memory", 3), Err(PortError::Unavailable { .. })));
 }
+
+/// The words of everything that shows at once must not drown the cause's own.
+#[test]
+fn a_remedy_finds_its_runbook_however_much_shows() {
+    use Symptom as S;
+    let more = [S::LatencyHigh, S::ErrorLogsHigh, S::CpuHigh, S::TrafficHigh, S::ConnectionsSaturated, S::DependencyErrorsHigh];
+    let mut named = 0;
+    for chosen in 0..1_u32 << more.len() {
+        let mut scene = super::structure::scene();
+        for (place, symptom) in more.iter().enumerate().filter(|(place, _)| chosen & (1 << place) != 0) {
+            scene = scene.shows("pricing", *symptom, 61 + place as i64);
+        }
+        match scene.diagnose().verdict {
+            Verdict::Abstained { why: Abstention::Contradicted { why } } => assert!(!why.contains("runbook"), "{chosen:b}: {why}"),
+            Verdict::Cause { cause: Cause::BadDeployment, action, .. } => {
+                assert!(action.is_some(), "{chosen:b}");
+                named += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(named > 16, "{named}");
+}
