@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// A symptom may be stamped one reporting interval or more before the change that caused it is seen.
 const CHANGE_SLACK_MS: i64 = 20_000;
 /// A rollout this close before the first harm is suspect.
-pub const ROLLOUT_JUST_BEFORE_MS: i64 = 180_000;
+pub const ROLLOUT_JUST_BEFORE_MS: i64 = 120_000;
 /// A rollout this long before the first harm may still be the cause.
 pub const ROLLOUT_RECENT_MS: i64 = 600_000;
 /// Memory that rises for this long before the first kill leaks; a limit that is too low is hit sooner.
@@ -65,7 +65,7 @@ pub enum Sign {
     OwnResourceTrouble,
     /// It is a workload of the fleet.
     KnownPeer,
-    /// A rollout within three minutes before its first harm.
+    /// A rollout within two minutes before its first harm.
     RolloutJustBefore,
     /// A rollout within ten minutes before its first harm.
     RolloutRecent,
