@@ -142,7 +142,7 @@ pub struct DiagnosisContext {
     pub changes: Vec<ChangeEvent>,
     /// Per service: the figures that remedies are computed from.
     pub readings: std::collections::BTreeMap<ServiceId, Readings>,
-    /// Now (event time).
+    /// As of when the incident is judged (event time): now, or where metrics come late, the time up to which they speak.
     pub now: Timestamp,
 }
 

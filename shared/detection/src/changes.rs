@@ -29,8 +29,8 @@ impl ChangeLog {
         self.changes.push_back(ChangeEvent { service: service.clone(), kind, at, what });
     }
 
-    /// Reads a Kubernetes event of a rollout or scaling.
-    pub fn observe_event(&mut self, log: &LogRecord, reason: &str) {
+    /// Reads a Kubernetes event of a rollout or scaling that was `at`, by our clock.
+    pub fn observe_event(&mut self, log: &LogRecord, reason: &str, at: Timestamp) {
         let service = &log.resource.service;
         let revision = attribute(log, "k8s.deployment.revision").and_then(|r| r.parse::<i64>().ok());
         match (reason, revision) {
@@ -40,12 +40,12 @@ impl ChangeLog {
                     let before = known.map_or(revision - 1, |(now, _)| now);
                     self.revisions.insert(service.clone(), (revision, before));
                     let version = log.resource.version.as_deref().map_or_else(String::new, |v| format!(" ({v})"));
-                    self.push(service, ChangeKind::Deployment, log.at, format!("revision {revision}{version} rolled out"));
+                    self.push(service, ChangeKind::Deployment, at, format!("revision {revision}{version} rolled out"));
                 }
             }
             ("ScalingReplicaSet" | "SuccessfulRescale", None) => {
                 let body: String = log.body.chars().take(200).collect();
-                self.push(service, ChangeKind::Scaling, log.at, if body.is_empty() { "replicas were scaled".to_owned() } else { body });
+                self.push(service, ChangeKind::Scaling, at, if body.is_empty() { "replicas were scaled".to_owned() } else { body });
             }
             _ => {}
         }

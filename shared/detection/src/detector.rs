@@ -2,7 +2,7 @@
 
 use crate::changes::ChangeLog;
 use crate::series::{Series, SeriesView};
-use crate::service::{Found, ServiceState};
+use crate::service::{Arrival, Found, ServiceState, median};
 use crate::settings::DetectionSettings;
 use crate::use_summary::UseSummary;
 use picket_core::anomaly::Anomaly;
@@ -28,6 +28,8 @@ pub struct Detector {
     closed: Option<Timestamp>,
     active: Vec<Anomaly>,
     left_out: u64,
+    /// How late metrics usually come.
+    late_ms: i64,
 }
 
 impl Detector {
@@ -42,6 +44,7 @@ impl Detector {
             closed: None,
             active: Vec::new(),
             left_out: 0,
+            late_ms: 0,
         }
     }
 
@@ -53,7 +56,7 @@ impl Detector {
             return;
         }
         let Some(state) = self.services.get_mut(&resource.service) else { return };
-        state.observe_resource(resource, at, &mut self.changes);
+        state.observe_resource(resource, at, matches!(signal, Signal::Metric(_)), &mut self.changes);
         match signal {
             Signal::Metric(point) => state.observe_metric(point, &self.settings, &mut self.changes),
             Signal::Log(log) => state.observe_log(log, &mut self.changes),
@@ -88,12 +91,30 @@ impl Detector {
             return self.active.clone();
         }
         self.closed = Some(now);
+        self.judge_arrivals(now);
         let mut found = Vec::new();
         for state in self.services.values_mut() {
             found.append(&mut state.close(now, &self.settings));
         }
         self.active = found.into_iter().map(|f| self.named(f)).collect();
         self.active.clone()
+    }
+
+    fn judge_arrivals(&mut self, now: Timestamp) {
+        let delays: Vec<i64> = self.services.values_mut().filter_map(|state| state.arrival_mut().close(now)).collect();
+        let Some(usual_ms) = median(delays) else { return };
+        for state in self.services.values_mut() {
+            state.arrival_mut().judge(usual_ms, self.settings.interval_ms);
+        }
+        let metrics = self.services.values().map(ServiceState::arrival).filter(|arrival| arrival.has_metrics());
+        self.late_ms = median(metrics.map(Arrival::late_ms).collect()).unwrap_or(0);
+    }
+
+    /// Up to when the metrics that have come by `now` speak: `now`, unless they usually come late. What is compared with them is to be
+    /// taken as of then; what happened later cannot be judged yet.
+    #[must_use]
+    pub const fn seen_until(&self, now: Timestamp) -> Timestamp {
+        now.plus_ms(-self.late_ms)
     }
 
     fn named(&self, found: Found) -> Anomaly {

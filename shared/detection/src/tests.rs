@@ -4,4 +4,5 @@ mod bad_input;
 mod direct;
 mod emitter;
 mod faults;
+mod late;
 mod quiet;

@@ -99,11 +99,11 @@ impl EvidenceEngine {
 
     /// Diagnoses, and gives what it was weighed from.
     pub(crate) fn examine(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Examined> {
-        if stale(incident, context, &self.settings) {
+        let fresh = self.fresh(incident, context);
+        if fresh.anomalies.is_empty() || stale(incident, context, &self.settings) {
             let diagnosis = self.abstain(incident, context, &[], Abstention::Stale);
             return Ok(Examined { diagnosis, weighed: Vec::new(), fresh: incident.clone() });
         }
-        let fresh = self.fresh(incident, context);
         let mut weighed = weigh(&fresh, context, &rank(&fresh, context));
         let diagnosis = self.conclude(&fresh, context, &mut weighed)?;
         Ok(Examined { diagnosis, weighed, fresh })
@@ -154,10 +154,11 @@ impl EvidenceEngine {
         Ok(found)
     }
 
-    /// The incident without what was last seen too long ago to be evidence: its old troubles are not today's.
+    /// The incident without what was last seen too long ago to be evidence (its old troubles are not today's), and without what happened
+    /// after the time up to which everything is known: what belongs to it cannot be seen yet.
     fn fresh(&self, incident: &Incident, context: &DiagnosisContext) -> Incident {
         let mut fresh = incident.clone();
-        fresh.anomalies.retain(|a| context.now.since_ms(a.last_seen) <= self.settings.evidence_ttl_ms);
+        fresh.anomalies.retain(|a| context.now.since_ms(a.last_seen) <= self.settings.evidence_ttl_ms && a.onset <= context.now);
         fresh
     }
 

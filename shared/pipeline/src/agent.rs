@@ -144,7 +144,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         for event in events {
             match event {
                 IncidentEvent::Opened(incident) => {
-                    let next_at = now.plus_ms(self.settings.settle_ms);
+                    let next_at = self.first_look(&incident, now);
                     if let Some(case) = self.cases.get_mut(&incident.id) {
                         case.reopen(next_at, now);
                     }
@@ -157,13 +157,19 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         Ok(())
     }
 
+    /// When an incident is diagnosed first: its first symptoms are rarely all, and metrics that come late must have come.
+    fn first_look(&self, incident: &Incident, now: Timestamp) -> Timestamp {
+        let seen = self.clusters.get(&incident.service.cluster).map_or(now, |view| view.seen_until(now));
+        now.plus_ms(self.settings.settle_ms + incident.onset.since_ms(seen).max(0))
+    }
+
     async fn note(&mut self, incident: Incident, now: Timestamp) -> PortResult<()> {
         if incident.agent != self.profile.kind {
             return Ok(());
         }
         let id = incident.id.clone();
-        let settle_ms = self.settings.settle_ms;
-        let case = self.cases.entry(id.clone()).or_insert_with(|| Case::new(incident.clone(), now.plus_ms(settle_ms), now));
+        let first_at = self.first_look(&incident, now);
+        let case = self.cases.entry(id.clone()).or_insert_with(|| Case::new(incident.clone(), first_at, now));
         case.incident = incident;
         case.relapse(now);
         self.publish(&id).await
@@ -203,6 +209,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let started = (self.settings.stopwatch)();
         let mut diagnosis = self.ports.engine.diagnose(&case.incident, &context).await?;
         diagnosis.latency_ms = (self.settings.stopwatch)() - started;
+        diagnosis.at = now;
         Ok(Some(diagnosis))
     }
 
@@ -249,6 +256,8 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let Some(case) = self.cases.get(id) else { return Ok(()) };
         let Some(Diagnosis { verdict: Verdict::Cause { cause, .. }, confidence, sentence, .. }) = &case.diagnosis else { return Ok(()) };
         let view = self.clusters.get(&action.service.cluster);
+        // Evidence is as old as the metrics that it is read from.
+        let late_ms = view.map_or(0, |v| now.since_ms(v.seen_until(now)));
         let saving = view.and_then(|v| v.readings(&action.service)).and_then(|r| (self.profile.monthly_saving_usd)(&action, r));
         let proposal = Proposal {
             id: format!("{id}-{}-{}", self.nonce, case.proposals + 1).into(),
@@ -260,7 +269,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
             services_degraded: case.services_degraded(),
             symptoms: case.incident.symptoms(),
             action,
-            evidence_echo: status.now,
+            evidence_echo: status.now.plus_ms(-late_ms),
             replay: self.settings.replay,
             monthly_saving_usd: saving,
             sentence: sentence.clone(),
@@ -382,7 +391,9 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let Some(diagnosis) = self.diagnose(case, now).await? else { return Ok(()) };
         let still = matches!(&diagnosis.verdict, Verdict::Cause { action: Some(action), .. } if action.service == entry.work.action().service && action.kind() == entry.work.action().kind());
         if still {
-            let command = Command::Refresh { entry: entry.id.clone(), digest: entry.digest.clone(), evidence_echo: status.now };
+            let late_ms = self.clusters.get(&entry.work.action().service.cluster).map_or(0, |v| now.since_ms(v.seen_until(now)));
+            let evidence_echo = status.now.plus_ms(-late_ms);
+            let command = Command::Refresh { entry: entry.id.clone(), digest: entry.digest.clone(), evidence_echo };
             self.ports.coordinator.submit(format!("refresh-{}-{}", entry.id, status.now.0).into(), command).await?;
         }
         Ok(())

@@ -141,7 +141,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         if due(&mut self.tick_at, data_now, self.settings.tick_ms) {
             self.active = self.detector.tick(data_now);
             for (service, watch) in self.watches.values_mut() {
-                watch.after.push(health(&self.detector, &self.active, service, data_now));
+                watch.after.push(health(&self.detector, &self.active, service, self.detector.seen_until(data_now)));
             }
             let freshness = Freshness { at: data_now };
             self.bus.put(&Freshness::topic(&self.settings.cluster), json(&freshness)).await?;
@@ -201,8 +201,10 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         for entry in entries {
             self.note(&entry, now);
         }
+        // An act is judged by metrics of the time after it, which may come late.
+        let seen = self.detector.seen_until(now);
         let window_ms = self.settings.monitor_window_ms;
-        let graded: Vec<_> = self.watches.iter().filter_map(|(id, (_, w))| w.grade(now, window_ms).map(|o| (id.clone(), o))).collect();
+        let graded: Vec<_> = self.watches.iter().filter_map(|(id, (_, w))| w.grade(seen, window_ms).map(|o| (id.clone(), o))).collect();
         for (id, outcome) in graded {
             self.watches.remove(&id);
             self.grades.push((id, outcome));
@@ -218,7 +220,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         if entry.state != EntryState::Observing {
             self.watches.remove(&entry.id);
         } else if !self.watches.contains_key(&entry.id) {
-            let before = health(&self.detector, &self.active, service, now);
+            let before = health(&self.detector, &self.active, service, self.detector.seen_until(now));
             let watch = Watch {
                 kind: entry.work.action().kind(),
                 undo: matches!(entry.work, Work::Undo { .. }),

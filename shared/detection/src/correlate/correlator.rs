@@ -141,26 +141,28 @@ impl Correlator {
     }
 
     /// Learns of changes: a service that was just rolled out may be a cause, where else it would be taken for a sufferer.
-    pub fn note_changes(&mut self, changes: &[ChangeEvent], now: Timestamp) {
-        self.changes.retain(|_, at| now.since_ms(*at) <= self.settings.dedup_window_ms);
+    pub fn note_changes(&mut self, changes: &[ChangeEvent], seen: Timestamp) {
+        self.changes.retain(|_, at| seen.since_ms(*at) <= self.settings.dedup_window_ms);
         for change in changes.iter().filter(|c| c.kind == ChangeKind::Deployment && c.service.cluster == self.cluster) {
             let newest = self.changes.entry(change.service.clone()).or_insert(change.at);
             *newest = change.at.max(*newest);
         }
     }
 
-    /// Takes every anomaly of this moment (what [`crate::Detector::tick`] returns) and says what became of the incidents.
+    /// Takes every anomaly of this moment (what [`crate::Detector::tick`] returns) and says what became of the incidents. `seen`: up to when
+    /// the anomalies' metrics speak ([`crate::Detector::seen_until`]); incidents are opened and resolved `now`.
     pub fn ingest(
         &mut self,
         anomalies: &[Anomaly],
         graph: &ServiceGraph,
         facts: Option<&ClusterFacts>,
+        seen: Timestamp,
         now: Timestamp,
     ) -> Vec<IncidentEvent> {
         let mut anomalies: Vec<Anomaly> = anomalies.iter().filter(|a| a.service.cluster == self.cluster).cloned().collect();
         anomalies.sort_by_key(|a| (a.onset, key(a)));
         let changed: BTreeSet<ServiceId> =
-            self.changes.iter().filter(|(_, at)| now.since_ms(**at) <= self.settings.dedup_window_ms).map(|(s, _)| s.clone()).collect();
+            self.changes.iter().filter(|(_, at)| seen.since_ms(**at) <= self.settings.dedup_window_ms).map(|(s, _)| s.clone()).collect();
         let blame = Blame::new(&anomalies, &changed, graph, self.settings.group_hops, self.settings.dedup_window_ms);
         let mut roots = blame.roots();
         let mut events = Vec::new();
@@ -169,7 +171,7 @@ impl Correlator {
         let mut groups: BTreeMap<Place, Vec<Anomaly>> = BTreeMap::new();
         for anomaly in &anomalies {
             let root = roots.get(&anomaly.service).filter(|root| part(anomaly) == Part::Trouble && !blame.is_own(root));
-            if root.is_some_and(|root| self.lingers(anomaly, root, graph, now)) {
+            if root.is_some_and(|root| self.lingers(anomaly, root, graph, seen, now)) {
                 continue;
             }
             let place = match part(anomaly) {
@@ -186,7 +188,7 @@ impl Correlator {
         }
         self.join_context(&anomalies, graph, &mut groups);
         for ((root, subject), group) in groups {
-            self.feed(root, subject, group, graph, facts, now, &mut events);
+            self.feed(root, subject, group, graph, facts, seen, now, &mut events);
         }
         self.finish(graph, facts, now, &mut events);
         self.waiting.retain(|service, _| roots.values().any(|r| r == service));
@@ -198,7 +200,7 @@ impl Correlator {
 
     /// The cause of an incident recovers before those who suffered from it: what began while it still showed joins its incident for
     /// the quiet period, and only then may stand for trouble of its own.
-    fn lingers(&mut self, anomaly: &Anomaly, root: &ServiceId, graph: &ServiceGraph, now: Timestamp) -> bool {
+    fn lingers(&mut self, anomaly: &Anomaly, root: &ServiceId, graph: &ServiceGraph, seen: Timestamp, now: Timestamp) -> bool {
         if self.open.iter().any(|o| o.subject.is_none() && &o.incident.service == root) {
             return false;
         }
@@ -208,7 +210,7 @@ impl Correlator {
                 && o.incident.services.contains(root)
                 // Only who calls it, directly or not, can suffer from it.
                 && (root == &o.incident.service || graph.dependants(&o.incident.service).contains_key(root))
-                && now.since_ms(o.root_seen) < settings.quiet_ms
+                && seen.since_ms(o.root_seen) < settings.quiet_ms
                 && anomaly.onset <= o.root_seen.plus_ms(settings.settle_ms)
         });
         let Some(open) = cause else { return false };
@@ -275,11 +277,12 @@ impl Correlator {
         group: Vec<Anomaly>,
         graph: &ServiceGraph,
         facts: Option<&ClusterFacts>,
+        seen: Timestamp,
         now: Timestamp,
         events: &mut Vec<IncidentEvent>,
     ) {
         if let Some(open) = self.open.iter_mut().find(|o| o.incident.service == root && o.subject == subject) {
-            (open.last_active, open.root_seen) = (now, now);
+            (open.last_active, open.root_seen) = (now, seen);
             let news = open.take(group);
             let changed = open.refresh(graph, facts) || news;
             if changed || now.since_ms(open.reported) >= self.settings.refresh_ms {
@@ -321,7 +324,7 @@ impl Correlator {
                 Open::new(id, root, subject, root_symptom, print, now)
             }
         };
-        (open.last_active, open.root_seen, open.reported) = (now, now, now);
+        (open.last_active, open.root_seen, open.reported) = (now, seen, now);
         open.take(group);
         open.refresh(graph, facts);
         open.incident.updated_at = now;

@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn at(&mut self, s: i64, anomalies: &[Anomaly]) -> Vec<IncidentEvent> {
-        self.correlator.ingest(anomalies, &self.graph, Some(&self.facts), at(s))
+        self.correlator.ingest(anomalies, &self.graph, Some(&self.facts), at(s), at(s))
     }
 
     fn open(&self) -> Vec<&Incident> {

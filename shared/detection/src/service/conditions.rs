@@ -58,12 +58,11 @@ impl ServiceState {
         }
         let (volumes, certificates) = (&self.volumes, &self.certificates);
         self.gates.retain(|(_, object), _| object.as_ref().is_none_or(|o| volumes.contains_key(o) || certificates.contains_key(o)));
-        found.extend(self.events(now, settings));
         found
     }
 
     fn saturation(&self, now: Timestamp, settings: &DetectionSettings) -> Vec<Condition> {
-        let stale_ms = settings.stale_ms();
+        let (stale_ms, stamped) = (settings.stale_ms(), self.arrival.stamped(now));
         let mut conditions = Vec::new();
         let mut over = |symptom, series: &str, fraction: Option<f64>, bound: f64| {
             if let Some(value) = fraction {
@@ -82,14 +81,14 @@ impl ServiceState {
             }
         };
         let most = |of: &dyn Fn(&super::Pod) -> Option<f64>| self.live_pods(settings).filter_map(of).reduce(f64::max);
-        over(Symptom::CpuHigh, "container.cpu.usage of limit, highest pod", most(&|p| p.cpu_fraction(now, stale_ms)), CPU_HIGH);
+        over(Symptom::CpuHigh, "container.cpu.usage of limit, highest pod", most(&|p| p.cpu_fraction(stamped, stale_ms)), CPU_HIGH);
         over(
             Symptom::ConnectionsSaturated,
             "db.client.connection.count of max, highest pod",
-            most(&|p| p.pool_fraction(now, stale_ms)),
+            most(&|p| p.pool_fraction(stamped, stale_ms)),
             POOL_FULL,
         );
-        let looping = self.live_pods(settings).filter(|p| p.crash_loop.is_some_and(|at| now.since_ms(at) <= stale_ms)).count();
+        let looping = self.live_pods(settings).filter(|p| p.crash_loop.is_some_and(|at| stamped.since_ms(at) <= stale_ms)).count();
         conditions.push(Condition {
             symptom: Symptom::CrashLoop,
             object: None,
@@ -129,8 +128,9 @@ impl ServiceState {
     }
 
     fn replicas(&mut self, now: Timestamp, settings: &DetectionSettings) -> Option<Condition> {
-        let desired = fresh(self.desired, now, settings.stale_ms())?;
-        let available = fresh(self.available, now, settings.stale_ms())?;
+        let stamped = self.arrival.stamped(now);
+        let desired = fresh(self.desired, stamped, settings.stale_ms())?;
+        let available = fresh(self.available, stamped, settings.stale_ms())?;
         if available + 0.5 < desired {
             // Being scaled up is no failure: the count starts anew.
             let since = self.short_since.unwrap_or(now);
@@ -155,11 +155,11 @@ impl ServiceState {
 
     fn objects(&self, now: Timestamp, settings: &DetectionSettings) -> Vec<Condition> {
         // Objects are scraped less often than pods; what they said a minute ago still holds.
-        let stale_ms = settings.stale_ms().max(300_000);
+        let (stale_ms, stamped) = (settings.stale_ms().max(300_000), self.arrival.stamped(now));
         let mut conditions = Vec::new();
         for (claim, volume) in &self.volumes {
             let (Some((at, available)), Some((_, capacity))) = (volume.available.back().copied(), volume.capacity) else { continue };
-            if now.since_ms(at) > stale_ms || capacity <= 0.0 {
+            if stamped.since_ms(at) > stale_ms || capacity <= 0.0 {
                 continue;
             }
             let falling = forecast::sure_fall(&volume.available, DISK_FALL_MIN * capacity);
@@ -179,7 +179,7 @@ impl ServiceState {
             });
         }
         for (secret, (at, left_s)) in &self.certificates {
-            if now.since_ms(*at) <= stale_ms {
+            if stamped.since_ms(*at) <= stale_ms {
                 conditions.push(Condition {
                     symptom: Symptom::CertificateExpiring,
                     object: Some(secret.clone()),
@@ -197,8 +197,10 @@ impl ServiceState {
         conditions
     }
 
-    fn events(&mut self, now: Timestamp, settings: &DetectionSettings) -> Vec<Found> {
-        self.happened.retain(|_, h| now.since_ms(h.last) <= settings.event_hold_ms);
+    /// What happened, by our clock. It is held until metrics of the same time have come: what they say belongs to it.
+    pub(super) fn events(&mut self, now: Timestamp, settings: &DetectionSettings) -> Vec<Found> {
+        let arrival = &self.arrival;
+        self.happened.retain(|_, h| arrival.seen(now).since_ms(arrival.ours(h.last)) <= settings.event_hold_ms);
         let held = self.happened.iter();
         held.map(|((symptom, object), h)| {
             let mut one = self.found(*symptom, DetectorKind::Direct, &h.series, CERTAIN, Direction::Up);
@@ -206,8 +208,8 @@ impl ServiceState {
                 pod: h.pod.clone().filter(|p| !p.is_empty()),
                 value: h.count as f64,
                 object: object.clone(),
-                onset: h.first,
-                last_seen: h.last,
+                onset: arrival.ours(h.first),
+                last_seen: arrival.ours(h.last),
                 ..one.anomaly
             };
             one

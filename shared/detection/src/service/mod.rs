@@ -1,9 +1,12 @@
 //! What is known of one service: its pods, its open window, its series and conditions.
 
+mod arrival;
 mod conditions;
 mod observe;
 mod readings;
 mod window;
+
+pub(crate) use arrival::{Arrival, median};
 
 use crate::counter::Counter;
 use crate::distribution::Distribution;
@@ -102,6 +105,7 @@ pub(crate) struct Found {
 #[derive(Clone, Debug)]
 pub(crate) struct ServiceState {
     id: ServiceId,
+    arrival: Arrival,
     last_seen: Timestamp,
     pods: BTreeMap<String, Pod>,
     container: Option<String>,
@@ -129,6 +133,7 @@ impl ServiceState {
         let seed = settings.seed ^ fnv1a(&id.to_string());
         Self {
             id,
+            arrival: Arrival::default(),
             last_seen: Timestamp(0),
             pods: BTreeMap::new(),
             container: None,
@@ -153,6 +158,16 @@ impl ServiceState {
 
     pub const fn last_seen(&self) -> Timestamp {
         self.last_seen
+    }
+
+    /// How its telemetry arrives.
+    pub const fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// The same, to be judged.
+    pub const fn arrival_mut(&mut self) -> &mut Arrival {
+        &mut self.arrival
     }
 
     /// Pods that still speak. One that misses a report which its siblings made is gone: its last figures describe nobody.

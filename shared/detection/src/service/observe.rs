@@ -39,14 +39,15 @@ impl ServiceState {
     }
 
     /// A pod that was not there before and carries another version is a rollout.
-    pub fn observe_resource(&mut self, resource: &Resource, at: Timestamp, changes: &mut ChangeLog) {
+    pub fn observe_resource(&mut self, resource: &Resource, at: Timestamp, is_metric: bool, changes: &mut ChangeLog) {
         self.last_seen = self.last_seen.max(at);
+        self.arrival.see(is_metric, at);
         let (Some(version), Some(pod)) = (&resource.version, &resource.pod) else { return };
         if self.pods.contains_key(pod) || self.version.as_ref() == Some(version) {
             return;
         }
         if let Some(before) = self.version.replace(version.clone()) {
-            changes.push(&self.id, ChangeKind::Deployment, at, format!("version {before} became {version}"));
+            changes.push(&self.id, ChangeKind::Deployment, self.arrival.ours(at), format!("version {before} became {version}"));
         }
     }
 
@@ -85,8 +86,8 @@ impl ServiceState {
                 let before = self.desired.map(|(_, v)| v);
                 set(&mut self.desired, at, value);
                 if let Some(before) = before.filter(|b| (b - value).abs() >= 0.5) {
-                    self.desired_changed = Some(at);
-                    changes.push(&self.id, ChangeKind::Scaling, at, format!("desired replicas {before} became {value}"));
+                    self.desired_changed = Some(self.arrival.comes(at));
+                    changes.push(&self.id, ChangeKind::Scaling, self.arrival.ours(at), format!("desired replicas {before} became {value}"));
                 }
             }
             "k8s.deployment.available" => set(&mut self.available, at, value),
@@ -257,7 +258,7 @@ impl ServiceState {
             "FailedScheduling" => self.happen(Symptom::FailedScheduling, None, log.at, 1, pod(), "event FailedScheduling"),
             // The same reason also stands for images that cannot be pulled, which no container's crash explains.
             "BackOff" if log.body.contains("restarting failed") => self.happen(Symptom::CrashLoop, None, log.at, 1, pod(), "event BackOff"),
-            reason => changes.observe_event(log, reason),
+            reason => changes.observe_event(log, reason, self.arrival.ours(log.at)),
         }
     }
 

@@ -19,7 +19,7 @@ impl ServiceState {
     }
 
     pub fn readings(&self, now: Timestamp, settings: &DetectionSettings, revision: Option<(i64, i64)>) -> Readings {
-        let stale_ms = settings.stale_ms();
+        let (stale_ms, stamped) = (settings.stale_ms(), self.arrival.stamped(now));
         let long = self.long.summary().unwrap_or_default();
         let limit = self.newest(|p| p.memory_limit);
         let highest_fraction = self
@@ -36,7 +36,7 @@ impl ServiceState {
             memory_working_set_max_bytes: long.memory_max_bytes.or(highest_fraction),
             cpu_request_cores: self.newest(|p| p.cpu_request),
             cpu_p95_cores: long.cpu_p95_cores,
-            cpu_utilization: self.live_pods(settings).filter_map(|p| p.cpu_fraction(now, stale_ms)).reduce(f64::max),
+            cpu_utilization: self.live_pods(settings).filter_map(|p| p.cpu_fraction(stamped, stale_ms)).reduce(f64::max),
             memory_request_bytes: self.newest(|p| p.memory_request),
             replicas_desired: self.desired.map(|(_, v)| v.clamp(0.0, 1e6) as u32),
             request_rate: self.request_rate(now, settings),
@@ -64,7 +64,8 @@ impl ServiceState {
     }
 
     fn pools_full(&self, now: Timestamp, settings: &DetectionSettings) -> Option<(u32, u32, Option<String>)> {
-        let pools = || self.live_pods(settings).filter_map(|p| Some((p, p.pool_fraction(now, settings.stale_ms())?)));
+        let stamped = self.arrival.stamped(now);
+        let pools = || self.live_pods(settings).filter_map(|p| Some((p, p.pool_fraction(stamped, settings.stale_ms())?)));
         let full: Vec<&Pod> = pools().filter(|(_, used)| *used > POOL_FULL).map(|(pod, _)| pod).collect();
         let node = full.first().and_then(|pod| pod.node.clone()).filter(|node| full.iter().all(|pod| pod.node.as_ref() == Some(node)));
         let all = pools().count();

@@ -101,11 +101,13 @@ fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
 }
 
 impl ServiceState {
-    /// Closes the window that ends `now` and returns what is breaching.
+    /// Closes the window of what came until `now` and returns what is breaching. Windows are counted by when reports come; what is said of
+    /// them is by when it was so.
     pub fn close(&mut self, now: Timestamp, settings: &DetectionSettings) -> Vec<Found> {
         let stale_ms = settings.stale_ms();
-        let alive = now.since_ms(self.last_seen) <= stale_ms;
-        self.pods.retain(|_, pod| now.since_ms(pod.last_seen) < POD_FORGOTTEN_MS);
+        let stamped = self.arrival.stamped(now);
+        let alive = stamped.since_ms(self.last_seen) <= stale_ms;
+        self.pods.retain(|_, pod| stamped.since_ms(pod.last_seen) < POD_FORGOTTEN_MS);
         let mut features: Features = [0.0; 7];
 
         if let Some(sample) = self.server.close() {
@@ -127,13 +129,13 @@ impl ServiceState {
             self.feed_calls(now, &sample, SeriesKey::PeerLatency(peer), SeriesKey::PeerErrors(peer), settings);
             features[6] = features[6].max(sample.p95_ms.unwrap_or(0.0).max(1.0).ln() as f32);
         }
-        let cpu: Vec<f64> = self.live_pods(settings).filter_map(|p| p.cpu_fraction(now, stale_ms)).collect();
+        let cpu: Vec<f64> = self.live_pods(settings).filter_map(|p| p.cpu_fraction(stamped, stale_ms)).collect();
         if !cpu.is_empty() {
             let mean = cpu.iter().sum::<f64>() / cpu.len() as f64;
             self.feed(now, SeriesKey::Cpu, mean, 1.0, settings);
             features[3] = mean as f32;
         }
-        if let Some(memory) = self.live_pods(settings).filter_map(|p| p.memory_fraction(now, stale_ms)).reduce(f64::max) {
+        if let Some(memory) = self.live_pods(settings).filter_map(|p| p.memory_fraction(stamped, stale_ms)).reduce(f64::max) {
             self.feed(now, SeriesKey::Memory, memory, 1.0, settings);
             features[4] = memory as f32;
         }
@@ -146,7 +148,8 @@ impl ServiceState {
 
         let mut found = self.confirmed(now, settings);
         found.extend(self.conditions(now, settings));
-        let quiet = found.is_empty() && !self.series.values().any(Series::is_suspect);
+        let events = self.events(now, settings);
+        let quiet = found.is_empty() && events.is_empty() && !self.series.values().any(Series::is_suspect);
         if alive && let Some(unusual) = self.joint.observe(now, features, quiet, settings) {
             // Its scale is not deviations: it is kept below every baseline's threshold.
             let score = 3.0 * f64::from(unusual.score);
@@ -157,16 +160,26 @@ impl ServiceState {
                 (a.onset, a.last_seen) = (unusual.onset, unusual.last_seen);
             }
         }
+        for one in &mut found {
+            one.anomaly.onset = self.was_so(one.anomaly.symptom, one.anomaly.onset);
+            one.anomaly.last_seen = self.was_so(one.anomaly.symptom, one.anomaly.last_seen);
+        }
+        found.extend(events);
         strongest(found)
+    }
+
+    /// When what came then was so. Logs are counted as they come.
+    const fn was_so(&self, symptom: Symptom, came: Timestamp) -> Timestamp {
+        if matches!(symptom, Symptom::ErrorLogsHigh) { came } else { self.arrival.seen(came) }
     }
 
     /// Requests per second over all pods: of each its last word, unless it has fallen silent.
     pub(super) fn request_rate(&self, now: Timestamp, settings: &DetectionSettings) -> Option<f64> {
-        let stale_ms = settings.stale_ms();
+        let (stale_ms, stamped) = (settings.stale_ms(), self.arrival.stamped(now));
         let fresh: Vec<f64> = self
             .live_pods(settings)
             .flat_map(|p| p.rate.values())
-            .filter(|(at, _)| now.since_ms(*at) <= stale_ms)
+            .filter(|(at, _)| stamped.since_ms(*at) <= stale_ms)
             .map(|(_, rate)| *rate)
             .collect();
         (!fresh.is_empty()).then(|| fresh.iter().sum())

@@ -337,3 +337,11 @@ fn what_is_often_wrong_at_its_confidence_is_not_named_any_more() {
     let trusted = diagnose(&outcomes(20, 1));
     assert!(matches!(trusted.verdict, Verdict::Cause { .. }) && trusted.confidence > 0.85, "{}", trusted.sentence);
 }
+
+#[test]
+fn what_happened_after_the_time_that_is_known_of_is_not_judged_yet() {
+    // Metrics are known up to 120 s; the kill is known already, the rise of memory before it is not.
+    let scene = Scene::new(120).shows("cart", Symptom::OomKilled, 130);
+    assert_eq!(scene.abstains(), Abstention::Stale);
+    unexplained(&Scene::new(120).shows("cart", Symptom::LatencyHigh, 100).shows("cart", Symptom::OomKilled, 130));
+}

@@ -115,13 +115,14 @@ impl ClusterView {
         }
         self.looked = Some(Look { at: data_now, newest });
         let mut anomalies = self.detector.tick(data_now);
+        let seen = self.detector.seen_until(data_now);
         let services: Vec<_> = self.detector.services().cloned().collect();
         for service in services {
             let readings = self.readings_of(&service, data_now);
-            anomalies.extend((profile.findings)(&self.detector, &service, &readings, data_now));
+            anomalies.extend((profile.findings)(&self.detector, &service, &readings, seen));
         }
-        self.correlator.note_changes(&self.detector.changes(data_now.plus_ms(-settings.correlation.dedup_window_ms)), data_now);
-        Ok(self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), data_now))
+        self.correlator.note_changes(&self.detector.changes(seen.plus_ms(-settings.correlation.dedup_window_ms)), seen);
+        Ok(self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), seen, data_now))
     }
 
     /// Telemetry's figures, completed by what the cluster's API says.
@@ -139,6 +140,12 @@ impl ClusterView {
         }
     }
 
+    /// Up to when its metrics speak, `now`.
+    pub(super) const fn seen_until(&self, now: Timestamp) -> Timestamp {
+        self.detector.seen_until(now)
+    }
+
+    /// What is known beside the incident, as of the time up to which metrics speak: what they do not show yet is not absent.
     pub(super) fn context(&self, incident: &Incident, own: &[ChangeEvent], now: Timestamp) -> DiagnosisContext {
         let mut services = incident.services.clone();
         services.extend(incident.subgraph.iter().flat_map(|(a, b)| [a.clone(), b.clone()]));
@@ -151,7 +158,7 @@ impl ClusterView {
             facts: self.facts.clone(),
             changes,
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
-            now,
+            now: self.seen_until(now),
         }
     }
 }
