@@ -233,6 +233,7 @@ impl Opening {
             episode,
             correct: named.is_some_and(|(at, .., verdict)| truths.iter().any(|truth| is_right(truth, at, verdict))),
             diagnosed: named.is_some(),
+            stated: self.said.as_ref().and_then(Diagnosis::stated),
             by: String::new(),
             at: now,
         }

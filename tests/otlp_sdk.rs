@@ -31,7 +31,7 @@ async fn the_python_sdks_telemetry_is_found_in_jetstream() {
         send(&python, &[protocol, &format!("http://{address}"), "east-token", &service, compression]).await;
         let from = Subscription { durable: format!("sdk-{service}"), filter: "telemetry.east.shop.>".into() };
         let deliveries = bus.pull(&from, 1_000, 5_000).await.expect("pull");
-        let signals = deliveries.into_iter().flat_map(|delivery| delivery.batch.expect("a batch").signals);
+        let signals = deliveries.into_iter().flat_map(|delivery| delivery.batch.expect("a batch").signals.clone());
         check(&signals.filter(|signal| signal.resource().service.name == service).collect::<Vec<_>>(), &service);
     }
     assert!(gateway.counters().is_empty(), "nothing was turned away: {:?}", gateway.counters());

@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod detect;
+mod diagnosis;
 mod embed;
 mod long_log;
 
@@ -14,6 +15,8 @@ pub enum BenchCommand {
     Coordinator(coordinator::CoordinatorOptions),
     /// Baselines and Isolation Forests on one thread.
     Detect(detect::DetectOptions),
+    /// Diagnoses by the built-in reasoner over many runbooks and services.
+    Diagnosis(diagnosis::DiagnosisOptions),
     /// The embedding model on short and long texts.
     Embed(embed::EmbedOptions),
 }
@@ -26,6 +29,7 @@ pub async fn run(wiring: &Wiring, command: &BenchCommand) -> anyhow::Result<()> 
     match command {
         BenchCommand::Coordinator(options) => coordinator::run(wiring, options).await,
         BenchCommand::Detect(options) => detect::run(options),
+        BenchCommand::Diagnosis(options) => diagnosis::run(options),
         BenchCommand::Embed(options) => embed::run(options),
     }
 }

@@ -5,7 +5,7 @@ use crate::wiring::Wiring;
 use anyhow::Context as _;
 use picket_core::cause::Cause;
 use picket_core::coordination::Command;
-use picket_core::diagnosis::Verdict;
+use picket_core::diagnosis::{Diagnosis, Verdict};
 use picket_core::incident::IncidentStatus;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::outcome::Adjudication;
@@ -109,6 +109,7 @@ pub async fn run(wiring: &Wiring, command: &IncidentCommand) -> anyhow::Result<(
                 agent: record.incident.agent,
                 episode: format!("{}|{}", record.incident.service, cause),
                 correct: *correct,
+                stated: record.diagnosis.as_ref().and_then(Diagnosis::stated),
                 diagnosed: matches!(record.diagnosis.as_ref().map(|d| &d.verdict), Some(Verdict::Cause { .. })),
                 by: String::new(),
                 at: Timestamp::default(),

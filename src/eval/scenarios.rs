@@ -4,11 +4,14 @@ use super::world::{START, World};
 use crate::judge::Earned;
 use crate::roles::agent::retriever;
 use crate::score_table::ScoreTable;
+use futures::StreamExt as _;
+use picket_diagnosis::Retriever;
 use picket_diagnosis::calibration::{Calibrator, brier_score, cross_fit, expected_calibration_error};
 use picket_loadtest::bootstrap::share_low;
 use picket_loadtest::disturbance::Disturbance;
 use picket_loadtest::report::{Observations, Report, score};
 use picket_loadtest::scenario::Scenario;
+use picket_loadtest::truth::TruthRecord;
 
 /// What an evaluation is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -90,6 +93,29 @@ struct EvalReport<'a> {
     earned: &'a [Earned],
 }
 
+/// What came of one seed.
+struct Run {
+    seed: u64,
+    truth: Vec<TruthRecord>,
+    observed: Observations,
+    told: String,
+    earned: Vec<Earned>,
+}
+
+async fn one(
+    scenario: Scenario,
+    seed: u64,
+    duration_s: i64,
+    disturbance: &Disturbance,
+    retriever: &std::sync::Arc<Retriever>,
+) -> anyhow::Result<Run> {
+    let mut world = World::new(scenario, seed, duration_s, disturbance, retriever).await?;
+    world.run(duration_s).await?;
+    let earned = if world.judge.promotes() { world.judge.earned(seed, START).await? } else { Vec::new() };
+    let (truth, observed, told) = world.finish().await?;
+    Ok(Run { seed, truth, observed, told, earned })
+}
+
 /// Runs every seed and prints one score over all.
 ///
 /// # Errors
@@ -101,13 +127,17 @@ pub async fn run(options: &ScenarioOptions) -> anyhow::Result<()> {
     let duration_s = options.duration_s.map_or(scenario.run_s() as i64, i64::from);
     let disturbance = options.disturbance();
     let (mut truths, mut seen, mut earned, mut right) = (Vec::new(), Observations::default(), Vec::new(), Vec::new());
-    for seed in options.from..options.from + options.seeds {
-        let mut world = World::new(scenario, seed, duration_s, &disturbance, &retriever).await?;
-        world.run(duration_s).await?;
-        if world.judge.promotes() {
-            earned.extend(world.judge.earned(seed, START).await?);
-        }
-        let (truth, observed, told) = world.finish().await?;
+    // Runs share nothing, and come out in the order of their seeds whichever ends first.
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut runs = futures::stream::iter(options.from..options.from + options.seeds)
+        .map(|seed| {
+            let (disturbance, retriever) = (disturbance.clone(), retriever.clone());
+            tokio::spawn(async move { one(scenario, seed, duration_s, &disturbance, &retriever).await })
+        })
+        .buffered(at_once);
+    while let Some(run) = runs.next().await {
+        let Run { seed, truth, observed, told, earned: earned_here } = run??;
+        earned.extend(earned_here);
         if let Some(path) = &options.trace {
             use std::io::Write as _;
             let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;

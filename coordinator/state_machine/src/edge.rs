@@ -57,7 +57,12 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
         | Command::WaiveJournal { why, .. }
         | Command::RetireCluster { why, .. } => short("the reason", why, TEXT_BYTES_MAX),
         Command::ReportViolation { detail, .. } => short("the detail", detail, TEXT_BYTES_MAX),
-        Command::Adjudicate { adjudication } => id("the episode", &adjudication.episode),
+        Command::Adjudicate { adjudication } => {
+            if adjudication.stated.is_some_and(|stated| !(0.0..=1.0).contains(&stated)) {
+                return Err(bad("the probability that was stated is not between 0 and 1".to_owned()));
+            }
+            id("the episode", &adjudication.episode)
+        }
         Command::SetPolicy { policy } if size_of_json(policy) > POLICY_BYTES_MAX => Err(bad("the policy is too long".to_owned())),
         Command::ForgetAnswers { requests } if requests.len() > FORGET_MAX => {
             Err(bounds::full("answers to forget", requests.len(), FORGET_MAX, "requests in one command"))

@@ -117,7 +117,7 @@ enum Counted {
 }
 
 /// Counts an episode once within a day.
-fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, correct: bool) -> Counted {
+fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, stated: Option<f64>, correct: bool) -> Counted {
     let now = state.now();
     let key = format!("{agent}/{episode}");
     let episode_ms = state.settings.episode_ms;
@@ -137,6 +137,9 @@ fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, co
     if diagnosed {
         known.episodes += 1;
         known.correct += u32::from(correct);
+        if let Some(stated) = stated {
+            known.reliability.count(stated, correct);
+        }
     } else {
         known.abstained += 1;
     }
@@ -150,7 +153,7 @@ fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, co
 
 /// A person's judgement. It carries the person's name and the coordinator's time, whatever was written into it.
 pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
-    match count(state, said.agent, &said.episode, said.diagnosed, said.correct) {
+    match count(state, said.agent, &said.episode, said.diagnosed, said.stated, said.correct) {
         Counted::Yes | Counted::Already => Reply::Done,
         Counted::Full => {
             let (have, max) = (state.phases.episodes.len(), state.settings.episodes_max);
@@ -163,7 +166,7 @@ pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
 pub(crate) fn regression(state: &mut State, id: &EntryId) {
     let Some(agent) = state.entries.get(id).filter(|e| !e.is_undo()).map(|e| e.agent()) else { return };
     // When it cannot be remembered it is not counted: the person who is paged will adjudicate it.
-    let _ = count(state, agent, &format!("regressed/{id}"), true, false);
+    let _ = count(state, agent, &format!("regressed/{id}"), true, None, false);
 }
 
 /// Somebody saw an invariant broken: counted, and whose doing it was only observes from now on.

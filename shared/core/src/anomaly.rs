@@ -53,6 +53,8 @@ pub enum Symptom {
     SecurityFinding,
     /// The service's features are jointly unusual, none of them by itself (Isolation Forest).
     JointlyUnusual,
+    /// A gauge of its own, of which picket knows no meaning, is where it never was.
+    MetricUnusual,
 }
 
 /// Which way a value left its baseline.

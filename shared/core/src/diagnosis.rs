@@ -100,6 +100,15 @@ pub struct Diagnosis {
     pub opinions: Vec<Opinion>,
 }
 
+impl Diagnosis {
+    /// The probability that the cause which was named had before calibration, 0..1; `None` when none was.
+    #[must_use]
+    pub fn stated(&self) -> Option<f64> {
+        let Verdict::Cause { cause, service, .. } = &self.verdict else { return None };
+        self.ranking.iter().find(|c| c.cause == *cause && c.service == *service).map(|c| c.probability)
+    }
+}
+
 /// Found, or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]

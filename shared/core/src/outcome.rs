@@ -130,6 +130,9 @@ pub struct Adjudication {
     pub correct: bool,
     /// True when picket named a cause, false when it abstained.
     pub diagnosed: bool,
+    /// The probability that the agent gave the cause that it named, before calibration, 0..1: what calibration is fitted to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<f64>,
     /// Who says so.
     pub by: String,
     /// When (coordinator time).

@@ -68,6 +68,9 @@ pub struct PhaseState {
     pub last_at: Option<Timestamp>,
     /// Violations since the evidence started.
     pub violations: u32,
+    /// What became of the probabilities that it gave causes.
+    #[serde(default)]
+    pub reliability: crate::calibration::Reliability,
 }
 
 /// What the gate asks for. From the configuration's `orchestration.phased_rollout`.

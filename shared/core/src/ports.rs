@@ -91,8 +91,9 @@ pub trait TelemetryIngestor: Send + Sync {
 /// A batch from the bus, and the handle by which it is acknowledged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// What came. `Err` text when it could not be read: acknowledge it, count it, go on.
-    pub batch: Result<SignalBatch, String>,
+    /// What came; shared, for a bus within one process hands the same to many. `Err` text when it could not be read: acknowledge it, count
+    /// it, go on.
+    pub batch: Result<std::sync::Arc<SignalBatch>, String>,
     /// Place in the stream; what `acknowledge` takes.
     pub sequence: u64,
 }
@@ -144,6 +145,8 @@ pub struct DiagnosisContext {
     pub readings: std::collections::BTreeMap<ServiceId, Readings>,
     /// As of when the incident is judged (event time): now, or where metrics come late, the time up to which they speak.
     pub now: Timestamp,
+    /// What became of the probabilities that were given before: what confidences are calibrated by.
+    pub reliability: crate::calibration::Reliability,
 }
 
 /// The latest figures of one service: what remedies are sized by.

@@ -2,7 +2,7 @@
 
 use crate::changes::ChangeLog;
 use crate::series::{Series, SeriesView};
-use crate::service::{Arrival, Found, ServiceState, median};
+use crate::service::{Arrival, Found, Records, ServiceState, median};
 use crate::settings::DetectionSettings;
 use crate::use_summary::UseSummary;
 use picket_core::anomaly::Anomaly;
@@ -30,6 +30,8 @@ pub struct Detector {
     left_out: u64,
     /// How late metrics usually come.
     late_ms: i64,
+    /// The greatest novelties of gauges without a meaning.
+    records: Records,
 }
 
 impl Detector {
@@ -45,6 +47,7 @@ impl Detector {
             active: Vec::new(),
             left_out: 0,
             late_ms: 0,
+            records: Records::default(),
         }
     }
 
@@ -94,7 +97,7 @@ impl Detector {
         self.judge_arrivals(now);
         let mut found = Vec::new();
         for state in self.services.values_mut() {
-            found.append(&mut state.close(now, &self.settings));
+            found.append(&mut state.close(now, &self.settings, &mut self.records));
         }
         self.active = found.into_iter().map(|f| self.named(f)).collect();
         self.active.clone()

@@ -51,8 +51,6 @@ pub struct Settings {
     pub rollout_settles_ms: i64,
     /// Passages asked of the knowledge base.
     pub top_k: usize,
-    /// From a candidate's posterior to its confidence. Fitted on adjudicated incidents; without any it leaves the posterior as it is.
-    pub calibrator: Calibrator,
 }
 
 impl Default for Settings {
@@ -65,7 +63,6 @@ impl Default for Settings {
             rollout_grace_ms: 45_000,
             rollout_settles_ms: 45_000,
             top_k: 12,
-            calibrator: Calibrator::default(),
         }
     }
 }
@@ -101,24 +98,33 @@ impl EvidenceEngine {
     pub(crate) fn examine(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Examined> {
         let fresh = self.fresh(incident, context);
         if fresh.anomalies.is_empty() || stale(incident, context, &self.settings) {
-            let diagnosis = self.abstain(incident, context, &[], Abstention::Stale);
+            let diagnosis = Self::abstain(incident, context, &Calibrator::default(), &[], Abstention::Stale);
             return Ok(Examined { diagnosis, weighed: Vec::new(), fresh: incident.clone() });
         }
+        // Fitted to what was adjudicated; without any it leaves the posteriors as they are.
+        let calibrator = Calibrator::fit(&context.reliability.judged());
         let mut weighed = weigh(&fresh, context, &rank(&fresh, context));
-        let diagnosis = self.conclude(&fresh, context, &mut weighed)?;
+        let diagnosis = self.conclude(&fresh, context, &calibrator, &mut weighed)?;
         Ok(Examined { diagnosis, weighed, fresh })
     }
 
-    fn conclude(&self, incident: &Incident, context: &DiagnosisContext, weighed: &mut [Weighed]) -> PortResult<Diagnosis> {
+    fn conclude(
+        &self,
+        incident: &Incident,
+        context: &DiagnosisContext,
+        calibrator: &Calibrator,
+        weighed: &mut [Weighed],
+    ) -> PortResult<Diagnosis> {
+        let confidence = |candidate: &Weighed| calibrator.apply(candidate.probability);
         // Both may be true of overlapping faults: this agent's own business first, then the service that shows the root symptom.
-        let mut sure: Vec<_> = (0..weighed.len()).filter(|i| self.confidence(&weighed[*i]) >= self.needed(weighed[*i].cause)).collect();
+        let mut sure: Vec<_> = (0..weighed.len()).filter(|i| confidence(&weighed[*i]) >= self.needed(weighed[*i].cause)).collect();
         sure.sort_by(|a, b| {
             let order = |w: &Weighed| (w.cause.agent() != incident.agent, w.service != incident.service);
             order(&weighed[*a]).cmp(&order(&weighed[*b])).then(weighed[*b].score.total_cmp(&weighed[*a].score))
         });
         let leading = sure.first().map(|i| weighed[*i].cause);
         if let Some(why) = passing(incident, context, leading, &self.settings) {
-            return Ok(self.abstain(incident, context, weighed, Abstention::SelfHealing { why }));
+            return Ok(Self::abstain(incident, context, calibrator, weighed, Abstention::SelfHealing { why }));
         }
         let mut against = None;
         for index in sure.into_iter().take(TRIED_MAX) {
@@ -132,7 +138,7 @@ impl EvidenceEngine {
             match checked {
                 Ok(documents) => {
                     let found = found(incident, context, weighed, index, action, protected, documents, &passages);
-                    return Ok(Diagnosis { confidence: self.confidence(&weighed[index]), ..found });
+                    return Ok(Diagnosis { confidence: confidence(&weighed[index]), ..found });
                 }
                 Err(Rejection::Contradicted(why)) => against = against.or(Some(Abstention::Contradicted { why })),
                 Err(Rejection::Rivalled(rival)) => against = against.or(Some(Abstention::Ambiguous { between: [chosen.cause, rival] })),
@@ -140,8 +146,8 @@ impl EvidenceEngine {
                 Err(Rejection::NoCause | Rejection::Uncited) => {}
             }
         }
-        let why = against.unwrap_or_else(|| self.not_sure(weighed));
-        Ok(self.abstain(incident, context, weighed, why))
+        let why = against.unwrap_or_else(|| self.not_sure(calibrator, weighed));
+        Ok(Self::abstain(incident, context, calibrator, weighed, why))
     }
 
     /// What is written about a candidate and its remedy.
@@ -162,11 +168,6 @@ impl EvidenceEngine {
         fresh
     }
 
-    /// Calibrated: what thresholds are compared with. The ranking keeps the posteriors, which are what a calibrator is fitted to.
-    fn confidence(&self, candidate: &Weighed) -> f64 {
-        self.settings.calibrator.apply(candidate.probability)
-    }
-
     /// Confidence from which a cause is named, 0..1.
     pub(crate) fn needed(&self, cause: Cause) -> f64 {
         match cause.remedies().first().map(|kind: &RemediationKind| kind.reversibility()) {
@@ -175,12 +176,12 @@ impl EvidenceEngine {
         }
     }
 
-    fn not_sure(&self, weighed: &[Weighed]) -> Abstention {
+    fn not_sure(&self, calibrator: &Calibrator, weighed: &[Weighed]) -> Abstention {
         let Some(best) = weighed.first() else { return Abstention::UnknownCause };
         if let Some(second) = weighed.get(1) {
             let together = best.probability + second.probability;
             // Candidates that are no rivals may add up to more than 1: those are two weak stories, not one choice.
-            if self.confidence(best) < self.needed(best.cause)
+            if calibrator.apply(best.probability) < self.needed(best.cause)
                 && second.probability >= AMBIGUOUS_SECOND
                 && (AMBIGUOUS_TOGETHER..=1.0).contains(&together)
             {
@@ -190,10 +191,16 @@ impl EvidenceEngine {
         if best.probability < UNKNOWN_BELOW {
             return Abstention::UnknownCause;
         }
-        Abstention::LowConfidence { percent: (self.confidence(best) * 100.0).floor() as u8 }
+        Abstention::LowConfidence { percent: (calibrator.apply(best.probability) * 100.0).floor() as u8 }
     }
 
-    fn abstain(&self, incident: &Incident, context: &DiagnosisContext, weighed: &[Weighed], why: Abstention) -> Diagnosis {
+    fn abstain(
+        incident: &Incident,
+        context: &DiagnosisContext,
+        calibrator: &Calibrator,
+        weighed: &[Weighed],
+        why: Abstention,
+    ) -> Diagnosis {
         let best = weighed.first();
         let mut evidence: Vec<Evidence> = best.map(|b| b.evidence.iter().take(EVIDENCE_MAX / 2).cloned().collect()).unwrap_or_default();
         evidence.extend(incident.anomalies.iter().take(EVIDENCE_MAX - evidence.len()).map(|a| Evidence {
@@ -209,7 +216,7 @@ impl EvidenceEngine {
             at: context.now,
             sentence: sentence::abstained(incident, &why, best),
             verdict: Verdict::Abstained { why },
-            confidence: best.map_or(0.0, |b| self.confidence(b)),
+            confidence: best.map_or(0.0, |b| calibrator.apply(b.probability)),
             evidence,
             ranking: weighed.iter().take(RANKING_MAX).map(Weighed::candidate).collect(),
             documents: Vec::new(),

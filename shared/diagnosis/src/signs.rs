@@ -134,7 +134,12 @@ pub const fn own_trouble(symptom: Symptom) -> bool {
 pub const fn standing(symptom: Symptom) -> bool {
     matches!(
         symptom,
-        Symptom::DiskFilling | Symptom::CertificateExpiring | Symptom::OverRequested | Symptom::Idle | Symptom::SecurityFinding
+        Symptom::DiskFilling
+            | Symptom::CertificateExpiring
+            | Symptom::OverRequested
+            | Symptom::Idle
+            | Symptom::SecurityFinding
+            | Symptom::MetricUnusual
     )
 }
 

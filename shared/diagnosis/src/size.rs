@@ -142,6 +142,7 @@ mod tests {
             changes: Vec::new(),
             readings: BTreeMap::from([(service.clone(), readings)]),
             now: Timestamp(0),
+            reliability: Default::default(),
         };
         remedy(cause, &service, &context).map(|a| a.remediation)
     }

@@ -28,6 +28,7 @@ pub const fn words(symptom: Symptom) -> &'static str {
         Symptom::Idle => "no traffic over a long window",
         Symptom::SecurityFinding => "a security sensor fired",
         Symptom::JointlyUnusual => "its figures are jointly unusual",
+        Symptom::MetricUnusual => "a metric of its own is where it never was",
     }
 }
 

@@ -203,9 +203,10 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         self.cases.retain(|_, case| case.is_open() || now.since_ms(case.incident.updated_at) < 600_000);
     }
 
-    async fn diagnose(&self, case: &Case, now: Timestamp) -> PortResult<Option<Diagnosis>> {
+    async fn diagnose(&self, case: &Case, now: Timestamp, status: &CoordinatorStatus) -> PortResult<Option<Diagnosis>> {
         let Some(view) = self.clusters.get(&case.incident.service.cluster) else { return Ok(None) };
-        let context: DiagnosisContext = view.context(&case.incident, &self.acts, now);
+        let reliability = status.phases.get(&self.profile.kind).map(|phase| phase.state.reliability.clone()).unwrap_or_default();
+        let context: DiagnosisContext = view.context(&case.incident, &self.acts, reliability, now);
         let started = (self.settings.stopwatch)();
         let mut diagnosis = self.ports.engine.diagnose(&case.incident, &context).await?;
         diagnosis.latency_ms = (self.settings.stopwatch)() - started;
@@ -215,7 +216,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
 
     async fn work_on(&mut self, id: &IncidentId, now: Timestamp, status: &CoordinatorStatus) -> PortResult<()> {
         let Some(case) = self.cases.get(id) else { return Ok(()) };
-        let Some(diagnosis) = self.diagnose(case, now).await? else { return Ok(()) };
+        let Some(diagnosis) = self.diagnose(case, now, status).await? else { return Ok(()) };
         let Some(case) = self.cases.get_mut(id) else { return Ok(()) };
         case.next_at = now.plus_ms(self.settings.again_ms);
         let step = case.next_step(&diagnosis);
@@ -388,7 +389,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         if !case.is_open() {
             return Ok(());
         }
-        let Some(diagnosis) = self.diagnose(case, now).await? else { return Ok(()) };
+        let Some(diagnosis) = self.diagnose(case, now, status).await? else { return Ok(()) };
         let still = matches!(&diagnosis.verdict, Verdict::Cause { action: Some(action), .. } if action.service == entry.work.action().service && action.kind() == entry.work.action().kind());
         if still {
             let late_ms = self.clusters.get(&entry.work.action().service.cluster).map_or(0, |v| now.since_ms(v.seen_until(now)));

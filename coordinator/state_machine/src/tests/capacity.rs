@@ -154,6 +154,7 @@ fn episodes() {
             episode: episode.into(),
             correct: true,
             diagnosed: true,
+            stated: None,
             by: String::new(),
             at: Timestamp(0),
         };

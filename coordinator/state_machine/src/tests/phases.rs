@@ -18,6 +18,7 @@ fn judge(w: &mut World, episode: &str, correct: bool) {
         episode: episode.into(),
         correct,
         diagnosed: true,
+        stated: Some(0.95),
         by: "whoever".into(),
         at: Timestamp(0),
     };
@@ -58,6 +59,18 @@ fn an_episode_counts_once_a_day() {
     w.after_ms(24 * 3_600_000);
     judge(&mut w, "same", false);
     assert_eq!((sre(&w).episodes, sre(&w).correct), (2, 1));
+}
+
+#[test]
+fn what_became_of_stated_probabilities_is_kept_with_the_evidence() {
+    let mut w = World::new();
+    judge(&mut w, "one", true);
+    judge(&mut w, "one", true);
+    judge(&mut w, "two", false);
+    let judged = sre(&w).reliability.judged();
+    assert_eq!((judged.len(), judged.iter().filter(|j| j.right).count()), (2, 1), "an episode counts once");
+    w.say(&human(), Command::RestartEvidence { agent: AgentKind::Sre, why: "another model".into() });
+    assert!(sre(&w).reliability.judged().is_empty(), "another model's word is another matter");
 }
 
 #[test]

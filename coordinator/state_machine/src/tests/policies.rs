@@ -73,6 +73,7 @@ fn evidence_restarts_with_another_model() {
         episode: "e".into(),
         correct: true,
         diagnosed: true,
+        stated: None,
         by: String::new(),
         at: Timestamp(0),
     };

@@ -17,11 +17,13 @@ pub struct InMemoryBus {
     state: Arc<Mutex<State>>,
     published: Arc<Notify>,
     batches_max: usize,
+    /// Beyond so many, what everybody has acknowledged is forgotten.
+    remembered_max: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    batches: VecDeque<(u64, String, SignalBatch)>,
+    batches: VecDeque<(u64, String, Arc<SignalBatch>)>,
     last_sequence: u64,
     dedupe: HashMap<String, u64>,
     dedupe_order: VecDeque<String>,
@@ -41,7 +43,14 @@ impl InMemoryBus {
     /// An empty bus that holds `batches_max` batches.
     #[must_use]
     pub fn new(batches_max: usize) -> Self {
-        Self { state: Arc::default(), published: Arc::default(), batches_max }
+        Self { state: Arc::default(), published: Arc::default(), batches_max, remembered_max: usize::MAX }
+    }
+
+    /// The same bus, which forgets the oldest batches beyond `remembered_max` once every consumer that asked for them has acknowledged
+    /// them. A consumer that comes later begins with what is left, as on a stream that is bounded by age.
+    #[must_use]
+    pub fn remembering(self, remembered_max: usize) -> Self {
+        Self { remembered_max, ..self }
     }
 
     fn state(&self) -> PortResult<MutexGuard<'_, State>> {
@@ -56,8 +65,22 @@ impl InMemoryBus {
             return Err(PortError::Refused { what: format!("consumer {}", from.durable), why });
         }
         let after = state.acknowledged.get(&from.durable).copied().unwrap_or(0);
-        let wanted = state.batches.iter().filter(|(sequence, subject, _)| *sequence > after && subject_matches(&from.filter, subject));
+        let first = state.batches.partition_point(|(sequence, ..)| *sequence <= after);
+        let wanted = state.batches.range(first..).filter(|(_, subject, _)| subject_matches(&from.filter, subject));
         Ok(wanted.take(max).map(|(sequence, _, batch)| Delivery { batch: Ok(batch.clone()), sequence: *sequence }).collect())
+    }
+}
+
+impl State {
+    fn forget(&mut self, remembered_max: usize) {
+        while self.batches.len() > remembered_max
+            && self.batches.front().is_some_and(|(sequence, subject, _)| {
+                let mut asked = self.filters.iter().filter(|(_, filter)| subject_matches(filter, subject)).peekable();
+                asked.peek().is_some() && asked.all(|(durable, _)| self.acknowledged.get(durable).is_some_and(|done| done >= sequence))
+            })
+        {
+            self.batches.pop_front();
+        }
     }
 }
 
@@ -72,7 +95,7 @@ impl Bus for InMemoryBus {
         }
         state.last_sequence += 1;
         let sequence = state.last_sequence;
-        state.batches.push_back((sequence, batch.subject(), batch.clone()));
+        state.batches.push_back((sequence, batch.subject(), Arc::new(batch.clone())));
         state.dedupe.insert(dedupe.0.clone(), sequence);
         state.dedupe_order.push_back(dedupe.0.clone());
         if state.dedupe_order.len() > DEDUPE_KEYS_MAX
@@ -103,6 +126,7 @@ impl Bus for InMemoryBus {
         let mut state = self.state()?;
         let acknowledged = state.acknowledged.entry(from.durable.clone()).or_insert(0);
         *acknowledged = (*acknowledged).max(sequence);
+        state.forget(self.remembered_max);
         Ok(())
     }
 
@@ -161,5 +185,22 @@ mod tests {
         let batch = crate::conformance::batch("c", 1);
         bus.publish(&batch, &Digest::of(b"1")).await.unwrap();
         assert!(matches!(bus.publish(&batch, &Digest::of(b"2")).await, Err(PortError::Full { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_everybody_has_read_is_forgotten_and_nothing_else() {
+        let bus = InMemoryBus::default().remembering(2);
+        let batch = crate::conformance::batch("c", 1);
+        let reader = |durable: &str| Subscription { durable: durable.into(), filter: "telemetry.>".into() };
+        let (quick, slow) = (reader("quick"), reader("slow"));
+        assert!(bus.pull(&slow, 1, 0).await.unwrap().is_empty());
+        for n in 0..10u8 {
+            bus.publish(&batch, &Digest::of(&[n])).await.unwrap();
+        }
+        bus.acknowledge(&quick, bus.pull(&quick, 10, 0).await.unwrap()[9].sequence).await.unwrap();
+        let waiting = bus.pull(&slow, 100, 0).await.unwrap();
+        assert_eq!(waiting.len(), 10, "one has read nothing yet");
+        bus.acknowledge(&slow, waiting[9].sequence).await.unwrap();
+        assert_eq!(bus.pull(&reader("new"), 100, 0).await.unwrap().len(), 2);
     }
 }

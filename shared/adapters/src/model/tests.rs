@@ -245,7 +245,14 @@ fn bad_deployment() -> (Incident, DiagnosisContext) {
     };
     let readings = Readings { revision: Some((4, 3)), replicas_desired: Some(3), ..Readings::default() };
     let readings = [("pricing", readings.clone()), ("cart", readings)].map(|(name, r)| (id(name), r)).into();
-    let context = DiagnosisContext { graph: Arc::new(graph), facts: None, changes: vec![change], readings, now: at(120) };
+    let context = DiagnosisContext {
+        graph: Arc::new(graph),
+        facts: None,
+        changes: vec![change],
+        readings,
+        now: at(120),
+        reliability: Default::default(),
+    };
     (incident, context)
 }
 

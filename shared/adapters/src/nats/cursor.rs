@@ -113,7 +113,7 @@ impl Cursor {
                 .as_ref()
                 .and_then(|headers| headers.get(payload::ENCODING))
                 .is_some_and(|encoding| encoding.as_str() == payload::GZIP);
-            let batch = payload::decode(&message.payload, gzip);
+            let batch = payload::decode(&message.payload, gzip).map(std::sync::Arc::new);
             let reply = message.reply.as_ref().map(ToString::to_string).unwrap_or_default();
             self.in_hand.push_back(InHand { delivery: Delivery { batch, sequence }, reply });
         }

@@ -86,7 +86,7 @@ async fn a_recording_goes_through_the_gateway_as_replay() {
     assert_eq!((played.moments, played.points), (2, 4));
     assert!(clock.now() >= start.plus_ms(recording.length_ms()), "played at the clock's pace");
     let from = Subscription { durable: "t".into(), filter: "replay.recorded.petshop.metrics".into() };
-    let signals: Vec<_> = bus.pull(&from, 9, 1_000).await.unwrap().into_iter().flat_map(|d| d.batch.unwrap().signals).collect();
+    let signals: Vec<_> = bus.pull(&from, 9, 1_000).await.unwrap().into_iter().flat_map(|d| d.batch.unwrap().signals.clone()).collect();
     assert_eq!(signals.len(), 4);
     assert!(signals.iter().all(|s| s.at() >= start));
     assert!(

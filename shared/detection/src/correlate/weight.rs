@@ -16,9 +16,12 @@ pub(super) enum Part {
 
 pub(super) const fn part(anomaly: &Anomaly) -> Part {
     match anomaly.symptom {
-        Symptom::DiskFilling | Symptom::CertificateExpiring | Symptom::SecurityFinding | Symptom::OverRequested | Symptom::Idle => {
-            Part::Alone
-        }
+        Symptom::DiskFilling
+        | Symptom::CertificateExpiring
+        | Symptom::SecurityFinding
+        | Symptom::OverRequested
+        | Symptom::Idle
+        | Symptom::MetricUnusual => Part::Alone,
         Symptom::TrafficHigh
         | Symptom::TrafficLow
         | Symptom::CpuHigh
@@ -101,5 +104,6 @@ pub(super) const fn name(symptom: Symptom) -> &'static str {
         Symptom::Idle => "idle",
         Symptom::SecurityFinding => "security_finding",
         Symptom::JointlyUnusual => "jointly_unusual",
+        Symptom::MetricUnusual => "metric_unusual",
     }
 }

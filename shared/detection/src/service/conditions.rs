@@ -174,7 +174,8 @@ impl ServiceState {
                 value: available,
                 expected: capacity,
                 direction: Direction::Down,
-                needed: settings.persistence.min(2),
+                // A sure line is made of more points than persistence asks for, and of more fall than they waver by.
+                needed: if falling.is_some() { 1 } else { settings.persistence.min(2) },
                 began: None,
             });
         }

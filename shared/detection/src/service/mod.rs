@@ -2,11 +2,13 @@
 
 mod arrival;
 mod conditions;
+mod gauges;
 mod observe;
 mod readings;
 mod window;
 
 pub(crate) use arrival::{Arrival, median};
+pub(crate) use gauges::Records;
 
 use crate::counter::Counter;
 use crate::distribution::Distribution;
@@ -120,6 +122,7 @@ pub(crate) struct ServiceState {
     error_logs: u64,
     happened: BTreeMap<(Symptom, Option<String>), Happened>,
     series: BTreeMap<String, Series>,
+    gauges: BTreeMap<String, gauges::Gauge>,
     gates: BTreeMap<(Symptom, Option<String>), Gate>,
     joint: Joint,
     long: LongUse,
@@ -148,6 +151,7 @@ impl ServiceState {
             error_logs: 0,
             happened: BTreeMap::new(),
             series: BTreeMap::new(),
+            gauges: BTreeMap::new(),
             gates: BTreeMap::new(),
             joint: Joint::new(seed),
             long: LongUse::default(),

@@ -145,6 +145,9 @@ impl ServiceState {
                         set(&mut pod.pool_used, at, value);
                     }
                     "db.client.connection.max" => set(&mut pod.pool_max, at, value),
+                    // Idle connections: the pool's rest.
+                    "db.client.connection.count" => {}
+                    _ if matches!(point.value, MetricValue::Gauge { .. }) => self.observe_other_gauge(point, value),
                     _ => {}
                 }
             }

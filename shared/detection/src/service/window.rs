@@ -1,6 +1,6 @@
 //! Closes a service's window: from what was counted to values, from values to confirmed anomalies.
 
-use super::{Calls, Found, POD_FORGOTTEN_MS, Pod, SeriesKey, ServiceState, Tally, fresh};
+use super::{Calls, Found, POD_FORGOTTEN_MS, Pod, Records, SeriesKey, ServiceState, Tally, fresh};
 use crate::distribution::Distribution;
 use crate::joint::Features;
 use crate::series::{Measure, Series};
@@ -103,7 +103,7 @@ fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
 impl ServiceState {
     /// Closes the window of what came until `now` and returns what is breaching. Windows are counted by when reports come; what is said of
     /// them is by when it was so.
-    pub fn close(&mut self, now: Timestamp, settings: &DetectionSettings) -> Vec<Found> {
+    pub fn close(&mut self, now: Timestamp, settings: &DetectionSettings, records: &mut Records) -> Vec<Found> {
         let stale_ms = settings.stale_ms();
         let stamped = self.arrival.stamped(now);
         let alive = stamped.since_ms(self.last_seen) <= stale_ms;
@@ -148,6 +148,7 @@ impl ServiceState {
 
         let mut found = self.confirmed(now, settings);
         found.extend(self.conditions(now, settings));
+        found.extend(self.unusual_gauges(now, settings, records));
         let events = self.events(now, settings);
         let quiet = found.is_empty() && events.is_empty() && !self.series.values().any(Series::is_suspect);
         if alive && let Some(unusual) = self.joint.observe(now, features, quiet, settings) {

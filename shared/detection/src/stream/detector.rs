@@ -162,6 +162,12 @@ impl StreamDetector {
         StreamScore { novelty, score }
     }
 
+    /// What is usual: the winsorised mean. `None` before the first observation.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        self.origin.map(|origin| origin + self.members.scale.mean())
+    }
+
     /// Memory that it holds at present, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -313,28 +313,29 @@ fn what_was_over_long_ago_is_no_evidence_of_what_is_now() {
 
 #[test]
 fn what_is_often_wrong_at_its_confidence_is_not_named_any_more() {
-    use crate::calibration::{Calibrator, Judged};
     // A callee that is slow with a full pool: named by default.
     let scene = Scene::new(120)
         .shows("index", Symptom::LatencyHigh, 60)
         .shows("index", Symptom::ConnectionsSaturated, 60)
         .shows("index", Symptom::CpuLow, 60)
         .reads("index", |r| r.cpu_utilization = Some(0.05));
-    let diagnose = |judged: &[Judged]| {
-        let settings = Settings { calibrator: Calibrator::fit(judged), ..Settings::default() };
-        EvidenceEngine::new(SHELF.clone(), settings).diagnose_now(&scene.incident(), &scene.context).unwrap()
+    let diagnose = |reliability: Reliability| {
+        let context = DiagnosisContext { reliability, ..scene.context.clone() };
+        EvidenceEngine::new(SHELF.clone(), Settings::default()).diagnose_now(&scene.incident(), &context).unwrap()
     };
-    let plain = diagnose(&[]);
+    let plain = diagnose(Reliability::default());
     assert_eq!(plain, scene.diagnose(), "nothing judged, nothing changed");
     assert!(matches!(plain.verdict, Verdict::Cause { .. }), "{}", plain.sentence);
-    let outcomes = |right: usize, wrong: usize| -> Vec<Judged> {
-        (0..right + wrong).map(|n| Judged { confidence: 0.8 + 0.01 * (n % 20) as f64, right: n < right }).collect()
+    let outcomes = |right: usize, wrong: usize| {
+        let mut reliability = Reliability::default();
+        (0..right + wrong).for_each(|n| reliability.count(0.8 + 0.01 * (n % 20) as f64, n < right));
+        reliability
     };
-    let doubted = diagnose(&outcomes(30, 20));
+    let doubted = diagnose(outcomes(30, 20));
     let Verdict::Abstained { why: Abstention::LowConfidence { percent } } = doubted.verdict else { panic!("{}", doubted.sentence) };
     assert!(percent < 85 && doubted.confidence < 0.85, "{percent}");
     assert_eq!(doubted.ranking, plain.ranking, "the ranking keeps the posteriors");
-    let trusted = diagnose(&outcomes(20, 1));
+    let trusted = diagnose(outcomes(20, 1));
     assert!(matches!(trusted.verdict, Verdict::Cause { .. }) && trusted.confidence > 0.85, "{}", trusted.sentence);
 }
 

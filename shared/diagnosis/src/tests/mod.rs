@@ -10,6 +10,7 @@ mod structure;
 
 use crate::{EvidenceEngine, Retriever, Settings, shipped};
 use picket_core::anomaly::{Anomaly, DetectorKind, Direction, Symptom};
+use picket_core::calibration::Reliability;
 use picket_core::diagnosis::{Abstention, Diagnosis, Verdict};
 use picket_core::graph::ServiceGraph;
 use picket_core::ids::{AgentKind, ServiceId};
@@ -62,7 +63,14 @@ impl Scene {
             graph.observe_service(&id(name));
         }
         let readings = names.iter().map(|name| (id(name), healthy())).collect();
-        let context = DiagnosisContext { graph: Arc::new(graph), facts: None, changes: Vec::new(), readings, now: at(now) };
+        let context = DiagnosisContext {
+            graph: Arc::new(graph),
+            facts: None,
+            changes: Vec::new(),
+            readings,
+            now: at(now),
+            reliability: Reliability::default(),
+        };
         Self { anomalies: Vec::new(), context, agent: AgentKind::Sre }
     }
 

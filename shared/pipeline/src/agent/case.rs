@@ -185,7 +185,12 @@ impl Case {
             Stage::Diagnose => now.since_ms(self.since) >= page_after_ms,
             Stage::Waiting => false,
         };
-        stuck && self.is_open() && !self.paged
+        stuck && self.is_open() && !self.paged && !self.is_hint()
+    }
+
+    /// Nothing is known to be wrong: worth a look by day, and nobody's sleep.
+    fn is_hint(&self) -> bool {
+        self.incident.anomalies.iter().all(|a| a.symptom == Symptom::MetricUnusual) && !self.incident.anomalies.is_empty()
     }
 
     fn waits_on_purpose(&self) -> bool {

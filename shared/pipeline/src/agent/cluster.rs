@@ -3,6 +3,7 @@
 use super::{AgentProfile, AgentSettings};
 use crate::intake::Intake;
 use crate::topics::{self, PublishedFacts};
+use picket_core::calibration::Reliability;
 use picket_core::facts::ClusterFacts;
 use picket_core::graph::{GraphSnapshot, ServiceGraph};
 use picket_core::ids::{AgentKind, ClusterName, ServiceId};
@@ -146,7 +147,7 @@ impl ClusterView {
     }
 
     /// What is known beside the incident, as of the time up to which metrics speak: what they do not show yet is not absent.
-    pub(super) fn context(&self, incident: &Incident, own: &[ChangeEvent], now: Timestamp) -> DiagnosisContext {
+    pub(super) fn context(&self, incident: &Incident, own: &[ChangeEvent], reliability: Reliability, now: Timestamp) -> DiagnosisContext {
         let mut services = incident.services.clone();
         services.extend(incident.subgraph.iter().flat_map(|(a, b)| [a.clone(), b.clone()]));
         services.sort_unstable();
@@ -159,6 +160,7 @@ impl ClusterView {
             changes,
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
             now: self.seen_until(now),
+            reliability,
         }
     }
 }

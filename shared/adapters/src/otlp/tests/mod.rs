@@ -31,7 +31,7 @@ pub async fn gateway_on_bus() -> (GatewayHandle, Arc<InMemoryBus>) {
 
 pub async fn batches(bus: &InMemoryBus, filter: &str) -> Vec<SignalBatch> {
     let from = Subscription { durable: filter.to_owned(), filter: filter.to_owned() };
-    bus.pull(&from, 1_000, 0).await.unwrap().into_iter().map(|delivery| delivery.batch.unwrap()).collect()
+    bus.pull(&from, 1_000, 0).await.unwrap().into_iter().map(|delivery| Arc::unwrap_or_clone(delivery.batch.unwrap())).collect()
 }
 
 pub async fn signals(bus: &InMemoryBus, filter: &str) -> Vec<Signal> {
