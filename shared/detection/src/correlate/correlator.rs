@@ -292,7 +292,7 @@ impl Correlator {
             }
             return;
         }
-        if subject.is_none() && self.waits(&root, &group, now) {
+        if subject.is_none() && self.waits(&root, &group, seen, now) {
             return;
         }
         let root_symptom = root_symptom(&root, &group);
@@ -332,13 +332,15 @@ impl Correlator {
         self.open.push(open);
     }
 
-    /// True while nothing but callers' complaints is known: the callee's own word may come with the next window.
-    fn waits(&mut self, root: &ServiceId, group: &[Anomaly], now: Timestamp) -> bool {
+    /// True while nothing but callers' complaints is known: the callee's own word may come with the next window, and a callee that starts
+    /// anew may be well again by then. A complaint that is not heard any more, only not yet forgotten, opens nothing.
+    fn waits(&mut self, root: &ServiceId, group: &[Anomaly], seen: Timestamp, now: Timestamp) -> bool {
         if group.iter().any(|a| part(a) == Part::Trouble && !is_about_peer(a.symptom)) {
             return false;
         }
         let since = *self.waiting.entry(root.clone()).or_insert(now);
-        now.since_ms(since) < self.settings.settle_ms
+        let heard = group.iter().any(|a| seen.since_ms(a.last_seen) < self.settings.settle_ms);
+        now.since_ms(since) < self.settings.settle_ms || !heard
     }
 
     /// Context joins the trouble of its own service, else the nearest within the hops; it neither opens an incident nor keeps one open.

@@ -70,7 +70,14 @@ impl Bench {
         Self { correlator: Correlator::new(settings, "east".into()), graph, facts: ClusterFacts { services, ..ClusterFacts::default() } }
     }
 
+    /// All of them are seen at that moment.
     fn at(&mut self, s: i64, anomalies: &[Anomaly]) -> Vec<IncidentEvent> {
+        let seen: Vec<_> = anomalies.iter().map(|a| Anomaly { last_seen: at(s), ..a.clone() }).collect();
+        self.told(s, &seen)
+    }
+
+    /// They are told of at that moment, and were last seen when they say.
+    fn told(&mut self, s: i64, anomalies: &[Anomaly]) -> Vec<IncidentEvent> {
         self.correlator.ingest(anomalies, &self.graph, Some(&self.facts), at(s), at(s))
     }
 
@@ -360,4 +367,15 @@ fn a_caller_that_suffers_more_than_its_callee_gives_has_an_incident_of_its_own()
     let mut lossy = Bench::new();
     lossy.at(10, &[slow("db", 45.0, 0), waits(600.0, 0), slow("cart", 600.0, 0)]);
     assert_eq!(lossy.open().iter().map(|i| i.service.name.as_str()).collect::<Vec<_>>(), ["cart", "db"], "it waits for the way to db");
+}
+
+#[test]
+fn a_complaint_that_is_over_before_it_counts_opens_nothing() {
+    let mut bench = Bench::new();
+    let complaint = about("cart", "db", 0);
+    for s in [5, 10, 15] {
+        assert!(bench.told(s, std::slice::from_ref(&complaint)).is_empty(), "last seen at 0, told at {s}");
+    }
+    bench.at(20, std::slice::from_ref(&complaint));
+    assert_eq!(bench.open().len(), 1, "it is back");
 }

@@ -123,7 +123,18 @@ impl ClusterView {
             anomalies.extend((profile.findings)(&self.detector, &service, &readings, seen));
         }
         self.correlator.note_changes(&self.detector.changes(seen.plus_ms(-settings.correlation.dedup_window_ms)), seen);
-        Ok(self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), seen, data_now))
+        let before = self.correlator.suppressed();
+        let events = self.correlator.ingest(&anomalies, &self.graph, self.facts.as_deref(), seen, data_now);
+        let more = self.correlator.suppressed() - before;
+        if more > 0 {
+            let (cluster, open) = (self.cluster.as_str(), self.correlator.open().count());
+            tracing::warn!(
+                cluster,
+                open,
+                "a storm: {more} further troubles are told within the incidents that are open, not as incidents of their own"
+            );
+        }
+        Ok(events)
     }
 
     /// Telemetry's figures, completed by what the cluster's API says.
