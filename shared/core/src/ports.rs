@@ -320,6 +320,12 @@ pub struct Embedding {
     pub tokens: TokenVectors,
 }
 
+/// Says how well passages answer a query, reading each together with it.
+pub trait PairScorer: Send + Sync {
+    /// One finite score per passage, in order: the higher, the better, on a scale of the scorer's own. Deterministic.
+    fn score(&self, query: &str, passages: &[&str]) -> PortResult<Vec<f32>>;
+}
+
 /// A language model. Its calls run by themselves: whoever asks goes on with its work and collects the answer.
 ///
 /// One key is one call, whatever is begun under it again; every begun call MUST come to an end within the implementation's deadline.

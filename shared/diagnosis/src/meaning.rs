@@ -94,7 +94,7 @@ fn candidates(scores: &[f64], owners: &Owners<'_>) -> Vec<Vec<usize>> {
 }
 
 /// Normalises what was measured; what was not is taken as no nearer than the farthest of it.
-fn normalised_some(scores: &[Option<f64>]) -> Vec<f64> {
+pub(crate) fn normalised_some(scores: &[Option<f64>]) -> Vec<f64> {
     let measured: Vec<f64> = scores.iter().copied().flatten().collect();
     let mut normal = normalised(&measured).into_iter();
     let farthest = normal.clone().fold(0.0, f64::min);
