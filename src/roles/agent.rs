@@ -3,12 +3,14 @@
 use super::pager::Pager;
 use crate::counted::Counted;
 use crate::wiring::Wiring;
-use picket_adapters::candle::{CachedEmbedder, MiniLm, model};
+use anyhow::Context as _;
+use picket_adapters::candle::{CachedEmbedder, CrossEncoder, MiniLm, model};
 use picket_core::ids::{AgentKind, Principal};
 use picket_diagnosis::model::AdvisedEngine;
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
 use picket_pipeline::agent::{Agent, AgentPorts, AgentProfile, AgentSettings};
 use picket_pipeline::early_policy::EarlyPolicy;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,12 +32,26 @@ pub fn profile(kind: AgentKind) -> AgentProfile {
 /// # Errors
 /// When the model is not there: it says the three ways to get it.
 pub fn retriever() -> anyhow::Result<Arc<Retriever>> {
+    shelf().map(Arc::new)
+}
+
+fn shelf() -> anyhow::Result<Retriever> {
     let folder = model::locate()?;
     let vectors = folder.parent().unwrap_or(&folder).join("vectors-all-MiniLM-L6-v2");
     let embedder = Arc::new(CachedEmbedder::new(MiniLm::load(&folder)?, vectors));
     let retriever = Retriever::new(shipped(), Some(embedder.clone()))?;
     embedder.seal();
-    Ok(Arc::new(retriever))
+    Ok(retriever)
+}
+
+/// The same; a cross-encoder in `directory` reads the best passages again. Empty: none.
+fn shelf_read_by(directory: &str) -> anyhow::Result<Arc<Retriever>> {
+    let shelf = shelf()?;
+    if directory.is_empty() {
+        return Ok(Arc::new(shelf));
+    }
+    let scorer = CrossEncoder::load(Path::new(directory)).context("diagnostics.rag.cross_encoder")?;
+    Ok(Arc::new(shelf.reranked_by(Arc::new(scorer))))
 }
 
 /// An agent's settings, from the configuration.
@@ -83,7 +99,9 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
     if !panel.models.is_empty() {
         panel.compressor = crate::models::compressor(&wiring.config)?;
     }
-    let evidence = EvidenceEngine::new(tokio::task::spawn_blocking(retriever).await??, engine_settings(wiring));
+    let cross_encoder = wiring.config.diagnostics.rag.cross_encoder.clone();
+    let retriever = tokio::task::spawn_blocking(move || shelf_read_by(&cross_encoder)).await??;
+    let evidence = EvidenceEngine::new(retriever, engine_settings(wiring));
     let ports = AgentPorts {
         bus: wiring.bus().await?,
         coordinator: Counted(wiring.coordinator(&Principal::Agent(kind))?),

@@ -136,6 +136,8 @@ section! {
         context_compression: Compression = Compression::None,
         /// Length that passages are shortened to, in tokens.
         target_tokens: u32 = 800,
+        /// Directory of a cross-encoder that reads the best passages again (`config.json`, `tokenizer.json`, `model.safetensors`); empty: none.
+        cross_encoder: String = String::new(),
     }
 }
 
