@@ -1,5 +1,5 @@
 //! Sentence embeddings on the CPU: all-MiniLM-L6-v2 (BERT, mean pooling). candle reads the weights; the pass over them is our own, because
-//! its general one was three times slower.
+//! its general one took up to twice as long.
 
 mod bert;
 mod cached;
