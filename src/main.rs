@@ -191,7 +191,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Kb(command) => kb::run(&command)?,
         Command::Replay(options) => replay::run(&options).await?,
         Command::Eval(command) => eval::run(&command).await?,
-        Command::Bench(command) => bench::run(&wiring()?, &command).await?,
+        Command::Bench(command) => bench::run(wiring, &command).await?,
         Command::Sim(command) => return tokio::task::block_in_place(|| sim::run(&command)),
     }
     Ok(ExitCode::SUCCESS)

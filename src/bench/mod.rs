@@ -21,13 +21,13 @@ pub enum BenchCommand {
     Embed(embed::EmbedOptions),
 }
 
-/// Runs it.
+/// Runs it. `wiring` is asked for where a mesh is measured: the rest needs none.
 ///
 /// # Errors
 /// When what is measured cannot be reached or loaded.
-pub async fn run(wiring: &Wiring, command: &BenchCommand) -> anyhow::Result<()> {
+pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &BenchCommand) -> anyhow::Result<()> {
     match command {
-        BenchCommand::Coordinator(options) => coordinator::run(wiring, options).await,
+        BenchCommand::Coordinator(options) => coordinator::run(&wiring()?, options).await,
         BenchCommand::Detect(options) => detect::run(options),
         BenchCommand::Diagnosis(options) => diagnosis::run(options),
         BenchCommand::Embed(options) => embed::run(options),

@@ -13,6 +13,7 @@ use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -108,25 +109,36 @@ fn dry_run(parameters: &Parameters) -> Result<bool, Status> {
 fn list(store: &ObjectStore, place: &Place, parameters: &Parameters) -> Result<Response, Status> {
     let selector = selector(parameters)?;
     let resource = place.resource;
-    let items: Vec<Value> = store
-        .list(&resource.api_version(), resource.kind, place.namespace.as_deref())
-        .iter()
-        .filter(|object| selector.matches(object))
-        .map(|object| {
-            // Entries of a list do not name their type: the list does.
-            let mut item = (**object).clone();
-            if let Value::Object(item) = &mut item {
-                item.remove("kind");
-                item.remove("apiVersion");
-            }
-            item
-        })
-        .collect();
-    let body = json!({
-        "kind": format!("{}List", resource.kind), "apiVersion": resource.api_version(),
-        "metadata": {"resourceVersion": store.revision().to_string()}, "items": items,
-    });
+    let objects = store.list(&resource.api_version(), resource.kind, place.namespace.as_deref());
+    let body = List {
+        kind: format!("{}List", resource.kind),
+        api_version: resource.api_version(),
+        metadata: json!({"resourceVersion": store.revision().to_string()}),
+        items: objects.iter().filter(|object| selector.matches(object)).map(|object| Entry(object.as_ref())).collect(),
+    };
     Ok(axum::Json(body).into_response())
+}
+
+/// Written from the store's own objects: lists are most of what a watched cluster is asked for.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List<'a> {
+    kind: String,
+    api_version: String,
+    metadata: Value,
+    items: Vec<Entry<'a>>,
+}
+
+/// An entry of a list does not name its type: the list does.
+struct Entry<'a>(&'a Value);
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => serializer.collect_map(fields.iter().filter(|(name, _)| *name != "kind" && *name != "apiVersion")),
+            other => other.serialize(serializer),
+        }
+    }
 }
 
 pub(super) fn selector(parameters: &Parameters) -> Result<Selector, Status> {
