@@ -4,5 +4,6 @@ mod bad_input;
 mod direct;
 mod emitter;
 mod faults;
+mod gauges;
 mod late;
 mod quiet;
