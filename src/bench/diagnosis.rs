@@ -194,6 +194,7 @@ fn scene(number: u32, services: &[ServiceId], graph: &Arc<ServiceGraph>, rng: &m
         changes: changes.into_iter().collect(),
         readings: readings.collect(),
         reliability: Default::default(),
+        post_mortems: Default::default(),
         now: NOW,
     };
     let incident = Incident {

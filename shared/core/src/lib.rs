@@ -28,6 +28,7 @@ pub mod permit;
 pub mod phase;
 pub mod policy;
 pub mod ports;
+pub mod post_mortem;
 pub mod proposal;
 pub mod restore;
 pub mod scope;

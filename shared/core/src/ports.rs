@@ -147,6 +147,8 @@ pub struct DiagnosisContext {
     pub now: Timestamp,
     /// What became of the probabilities that were given before: what confidences are calibrated by.
     pub reliability: crate::calibration::Reliability,
+    /// What became of earlier acts.
+    pub post_mortems: std::sync::Arc<Vec<crate::post_mortem::PostMortem>>,
 }
 
 /// The latest figures of one service: what remedies are sized by.

@@ -1,6 +1,7 @@
 //! The evidence engine: rank, weigh, retrieve, validate; then a cause with its remedy, or an abstention with its reason.
 
 use crate::calibration::Calibrator;
+use crate::experience::{experience, not_in_vain, told};
 use crate::passing::{passing, stale};
 use crate::rank::rank;
 use crate::reason::{Weighed, cause_words, weigh};
@@ -134,6 +135,7 @@ impl EvidenceEngine {
             let action = if protected { None } else { remedy_for(chosen.cause, &chosen.service, object(incident, chosen), context) };
             let passages = self.passages(incident, chosen, action.as_ref())?;
             let checked = unrivalled(chosen)
+                .and_then(|()| not_in_vain(chosen, action.as_ref(), context))
                 .and_then(|()| validate(&chosen.hypothesis(), action.as_ref(), &chosen.evidence, &passages, incident, context));
             match checked {
                 Ok(documents) => {
@@ -257,8 +259,15 @@ fn found(
     passages: &[Passage],
 ) -> Diagnosis {
     let chosen = &weighed[index];
-    let mut evidence: Vec<_> = chosen.evidence.iter().take(EVIDENCE_MAX - PASSAGES_CITED).cloned().collect();
+    let mut evidence: Vec<_> = chosen.evidence.iter().take(EVIDENCE_MAX - PASSAGES_CITED - 1).cloned().collect();
     let supporting = passages.iter().filter(|p| documents.contains(&p.document)).take(PASSAGES_CITED);
+    evidence.extend(experience(chosen, action.as_ref(), context).map(|post_mortem| Evidence {
+        id: format!("e{}", evidence.len() + 1),
+        source: EvidenceSource::Knowledge,
+        text: told(post_mortem),
+        weight: 0.0,
+        at: post_mortem.at,
+    }));
     for passage in supporting {
         evidence.push(Evidence {
             id: format!("e{}", evidence.len() + 1),

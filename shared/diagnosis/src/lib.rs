@@ -14,6 +14,7 @@ pub mod conformance;
 pub mod document;
 pub mod embed_hash;
 pub mod engine;
+mod experience;
 mod late_interaction;
 pub mod library;
 mod literal;

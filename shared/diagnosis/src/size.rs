@@ -143,6 +143,7 @@ mod tests {
             readings: BTreeMap::from([(service.clone(), readings)]),
             now: Timestamp(0),
             reliability: Default::default(),
+            post_mortems: Default::default(),
         };
         remedy(cause, &service, &context).map(|a| a.remediation)
     }

@@ -2,11 +2,13 @@
 
 mod case;
 mod cluster;
+mod experience;
 
 pub use case::Case;
 
 use crate::agent::case::Progress;
 use crate::agent::cluster::ClusterView;
+use crate::agent::experience::{Experience, post_mortem};
 use picket_core::action::Action;
 use picket_core::anomaly::Anomaly;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, Decision, LedgerEntry};
@@ -93,6 +95,8 @@ pub struct Agent<B, C, D, P, N> {
     cases: BTreeMap<IncidentId, Case>,
     /// Picket's own acts, so that their rollouts are not taken for somebody's bad deployment.
     acts: Vec<ChangeEvent>,
+    /// What became of acts, of all agents.
+    experience: Experience,
     revision: u64,
     nonce: u64,
 }
@@ -102,7 +106,17 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
     #[must_use]
     pub fn new(profile: AgentProfile, settings: AgentSettings, ports: AgentPorts<B, C, D, P, N>, nonce: u64) -> Self {
         let clusters = settings.clusters.iter().map(|c| (c.clone(), ClusterView::new(c, profile.kind, &settings))).collect();
-        Self { profile, settings, ports, clusters, cases: BTreeMap::new(), acts: Vec::new(), revision: 0, nonce }
+        Self {
+            profile,
+            settings,
+            ports,
+            clusters,
+            cases: BTreeMap::new(),
+            acts: Vec::new(),
+            experience: Experience::default(),
+            revision: 0,
+            nonce,
+        }
     }
 
     /// The cases it works on, by incident.
@@ -126,6 +140,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         for cluster in self.settings.clusters.clone() {
             self.watch_cluster(&cluster, now).await?;
         }
+        self.experience.refresh(&self.ports.bus).await?;
         self.follow_ledger(now, &status).await?;
         for id in self.due(now) {
             self.work_on(&id, now, &status).await?;
@@ -206,7 +221,8 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
     async fn diagnose(&self, case: &Case, now: Timestamp, status: &CoordinatorStatus) -> PortResult<Option<Diagnosis>> {
         let Some(view) = self.clusters.get(&case.incident.service.cluster) else { return Ok(None) };
         let reliability = status.phases.get(&self.profile.kind).map(|phase| phase.state.reliability.clone()).unwrap_or_default();
-        let context: DiagnosisContext = view.context(&case.incident, &self.acts, reliability, now);
+        let mut context: DiagnosisContext = view.context(&case.incident, &self.acts, reliability, now);
+        context.post_mortems = self.experience.all();
         let started = (self.settings.stopwatch)();
         let mut diagnosis = self.ports.engine.diagnose(&case.incident, &context).await?;
         diagnosis.latency_ms = (self.settings.stopwatch)() - started;
@@ -378,6 +394,9 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let attempts_max = self.settings.attempts_max;
         if let Some(case) = self.cases.get_mut(&id) {
             case.take_state(entry, now, attempts_max);
+        }
+        if let Some(one) = self.cases.get(&id).and_then(|case| post_mortem(case, entry, now)) {
+            self.experience.write(&self.ports.bus, &entry.id, one).await?;
         }
         self.page_when_stuck(&id, now).await?;
         self.publish(&id).await

@@ -252,6 +252,7 @@ fn bad_deployment() -> (Incident, DiagnosisContext) {
         readings,
         now: at(120),
         reliability: Default::default(),
+        post_mortems: Default::default(),
     };
     (incident, context)
 }

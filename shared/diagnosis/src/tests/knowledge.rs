@@ -147,3 +147,39 @@ fn a_remedy_finds_its_runbook_however_much_shows() {
     }
     assert!(named > 16, "{named}");
 }
+
+#[test]
+fn experience_is_told_and_what_failed_twice_is_left_to_a_person() {
+    use picket_core::post_mortem::PostMortem;
+    let mut scene = super::causes::memory_limit();
+    let plain = scene.diagnose();
+    let Verdict::Cause { cause, service, action: Some(action) } = plain.verdict.clone() else { panic!("{}", plain.sentence) };
+    let mut with = |recovered: bool, failures_in_a_row: u32, age_ms: i64| {
+        let one = PostMortem {
+            service: service.clone(),
+            cause,
+            remedy: action.kind(),
+            incident: "inc-7".into(),
+            at: scene.context.now.plus_ms(-age_ms),
+            recovered,
+            outcome: "killed again after 90 s".into(),
+            sentence: String::new(),
+            times: 3,
+            failures_in_a_row,
+        };
+        scene.context.post_mortems = Arc::new(vec![one]);
+        scene.diagnose()
+    };
+    let helped = with(true, 0, 3_600_000);
+    assert_eq!(helped.verdict, plain.verdict);
+    assert!(
+        helped.evidence.iter().any(|e| e.text.starts_with("post-mortem of inc-7") && e.text.contains("helped")),
+        "{:#?}",
+        helped.evidence
+    );
+    assert_eq!(with(false, 1, 3_600_000).verdict, plain.verdict, "once is no rule");
+    let barred = with(false, 2, 3_600_000);
+    let Verdict::Abstained { why: Abstention::Contradicted { why } } = barred.verdict else { panic!("{}", barred.sentence) };
+    assert!(why.contains("did not help") && why.contains("inc-7"), "{why}");
+    assert_eq!(with(false, 2, 2 * 86_400_000).verdict, plain.verdict, "that was two days ago");
+}

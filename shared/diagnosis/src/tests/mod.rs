@@ -70,6 +70,7 @@ impl Scene {
             readings,
             now: at(now),
             reliability: Reliability::default(),
+            post_mortems: Arc::default(),
         };
         Self { anomalies: Vec::new(), context, agent: AgentKind::Sre }
     }

@@ -172,6 +172,7 @@ impl ClusterView {
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
             now: self.seen_until(now),
             reliability,
+            post_mortems: Arc::default(),
         }
     }
 }
