@@ -88,3 +88,46 @@ pub(super) fn post_mortem(case: &Case, entry: &LedgerEntry, now: Timestamp) -> O
         failures_in_a_row: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use picket_adapters::in_memory::InMemoryBus;
+    use picket_core::action::RemediationKind;
+    use picket_core::cause::Cause;
+    use picket_core::ids::ServiceId;
+
+    fn one(at: i64, recovered: bool) -> PostMortem {
+        PostMortem {
+            service: ServiceId::new("east", "shop", "cart"),
+            cause: Cause::StuckProcess,
+            remedy: RemediationKind::RolloutRestart,
+            incident: format!("inc-{at}").into(),
+            at: Timestamp(at),
+            recovered,
+            outcome: String::new(),
+            sentence: String::new(),
+            times: 0,
+            failures_in_a_row: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_is_written_once_and_known_to_everybody_and_to_a_later_life() {
+        let bus = InMemoryBus::default();
+        let mut first = Experience::default();
+        for (entry, at) in [("e-1", 1), ("e-1", 1), ("e-2", 2)] {
+            first.write(&bus, &entry.into(), one(at, false)).await.unwrap();
+            first.refresh(&bus).await.unwrap();
+        }
+        bus.put("post_mortem.0", b"not to be read".to_vec()).await.unwrap();
+        let mut later = Experience::default();
+        later.refresh(&bus).await.unwrap();
+        let known = later.all();
+        assert_eq!(known.len(), 1, "one service, cause and remedy");
+        assert_eq!((known[0].times, known[0].failures_in_a_row, known[0].at), (2, 2, Timestamp(2)));
+        later.write(&bus, &"e-3".into(), one(3, true)).await.unwrap();
+        first.refresh(&bus).await.unwrap();
+        assert_eq!((first.all()[0].times, first.all()[0].failures_in_a_row), (3, 0));
+    }
+}
