@@ -23,8 +23,6 @@ pub struct PostMortem {
     pub recovered: bool,
     /// The grade in words.
     pub outcome: String,
-    /// What was diagnosed, in one sentence.
-    pub sentence: String,
     /// Times that the remedy was tried for it.
     pub times: u32,
     /// Of these, the last ones in a row that did not help.
@@ -72,7 +70,6 @@ mod tests {
             at: Timestamp(0),
             recovered,
             outcome: String::new(),
-            sentence: String::new(),
             times: 0,
             failures_in_a_row: 0,
         };

@@ -2,7 +2,7 @@
 
 use crate::calibration::Calibrator;
 use crate::experience::{experience, not_in_vain, told};
-use crate::passing::{passing, stale};
+use crate::passing::passing;
 use crate::rank::rank;
 use crate::reason::{Weighed, cause_words, weigh};
 use crate::retrieve::Retriever;
@@ -98,7 +98,7 @@ impl EvidenceEngine {
     /// Diagnoses, and gives what it was weighed from.
     pub(crate) fn examine(&self, incident: &Incident, context: &DiagnosisContext) -> PortResult<Examined> {
         let fresh = self.fresh(incident, context);
-        if fresh.anomalies.is_empty() || stale(incident, context, &self.settings) {
+        if fresh.anomalies.is_empty() {
             let diagnosis = Self::abstain(incident, context, &Calibrator::default(), &[], Abstention::Stale);
             return Ok(Examined { diagnosis, weighed: Vec::new(), fresh: incident.clone() });
         }

@@ -19,12 +19,6 @@ const RECEDES_MAX_MS: i64 = 90_000;
 /// Load over the usual below which a surge has ebbed.
 const EBBED: f64 = 1.2;
 
-/// True when the newest sighting is older than the evidence may be.
-#[must_use]
-pub fn stale(incident: &Incident, context: &DiagnosisContext, settings: &Settings) -> bool {
-    incident.anomalies.iter().map(|a| a.last_seen).max().is_none_or(|newest| context.now.since_ms(newest) > settings.evidence_ttl_ms)
-}
-
 /// Why this passes by itself, if it does. `leading` is the best explained cause, when one is well explained.
 #[must_use]
 pub fn passing(incident: &Incident, context: &DiagnosisContext, leading: Option<Cause>, settings: &Settings) -> Option<String> {

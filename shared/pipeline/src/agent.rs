@@ -174,8 +174,18 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
 
     /// When an incident is diagnosed first: its first symptoms are rarely all, and metrics that come late must have come.
     fn first_look(&self, incident: &Incident, now: Timestamp) -> Timestamp {
-        let seen = self.clusters.get(&incident.service.cluster).map_or(now, |view| view.seen_until(now));
+        let seen = self.seen_until(&incident.service.cluster, now);
         now.plus_ms(self.settings.settle_ms + incident.onset.since_ms(seen).max(0))
+    }
+
+    /// Up to when the cluster's metrics speak.
+    fn seen_until(&self, cluster: &ClusterName, now: Timestamp) -> Timestamp {
+        self.clusters.get(cluster).map_or(now, |view| view.seen_until(now))
+    }
+
+    /// The coordinator's time of the evidence on an act's target: it is as old as the metrics that it is read from.
+    fn evidence_echo(&self, action: &Action, status: &CoordinatorStatus, now: Timestamp) -> Timestamp {
+        status.now.plus_ms(-now.since_ms(self.seen_until(&action.service.cluster, now)))
     }
 
     async fn note(&mut self, incident: Incident, now: Timestamp) -> PortResult<()> {
@@ -221,8 +231,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
     async fn diagnose(&self, case: &Case, now: Timestamp, status: &CoordinatorStatus) -> PortResult<Option<Diagnosis>> {
         let Some(view) = self.clusters.get(&case.incident.service.cluster) else { return Ok(None) };
         let reliability = status.phases.get(&self.profile.kind).map(|phase| phase.state.reliability.clone()).unwrap_or_default();
-        let mut context: DiagnosisContext = view.context(&case.incident, &self.acts, reliability, now);
-        context.post_mortems = self.experience.all();
+        let context: DiagnosisContext = view.context(&case.incident, &self.acts, reliability, self.experience.all(), now);
         let started = (self.settings.stopwatch)();
         let mut diagnosis = self.ports.engine.diagnose(&case.incident, &context).await?;
         diagnosis.latency_ms = (self.settings.stopwatch)() - started;
@@ -273,8 +282,6 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let Some(case) = self.cases.get(id) else { return Ok(()) };
         let Some(Diagnosis { verdict: Verdict::Cause { cause, .. }, confidence, sentence, .. }) = &case.diagnosis else { return Ok(()) };
         let view = self.clusters.get(&action.service.cluster);
-        // Evidence is as old as the metrics that it is read from.
-        let late_ms = view.map_or(0, |v| now.since_ms(v.seen_until(now)));
         let saving = view.and_then(|v| v.readings(&action.service)).and_then(|r| (self.profile.monthly_saving_usd)(&action, r));
         let proposal = Proposal {
             id: format!("{id}-{}-{}", self.nonce, case.proposals + 1).into(),
@@ -284,9 +291,9 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
             severity: case.incident.severity,
             confidence: *confidence,
             services_degraded: case.services_degraded(),
+            evidence_echo: self.evidence_echo(&action, status, now),
             symptoms: case.incident.symptoms(),
             action,
-            evidence_echo: status.now.plus_ms(-late_ms),
             replay: self.settings.replay,
             monthly_saving_usd: saving,
             sentence: sentence.clone(),
@@ -411,8 +418,7 @@ impl<B: Bus, C: Coordinator, D: DiagnosticEngine, P: SafetyPolicyEngine, N: Noti
         let Some(diagnosis) = self.diagnose(case, now, status).await? else { return Ok(()) };
         let still = matches!(&diagnosis.verdict, Verdict::Cause { action: Some(action), .. } if action.service == entry.work.action().service && action.kind() == entry.work.action().kind());
         if still {
-            let late_ms = self.clusters.get(&entry.work.action().service.cluster).map_or(0, |v| now.since_ms(v.seen_until(now)));
-            let evidence_echo = status.now.plus_ms(-late_ms);
+            let evidence_echo = self.evidence_echo(entry.work.action(), status, now);
             let command = Command::Refresh { entry: entry.id.clone(), digest: entry.digest.clone(), evidence_echo };
             self.ports.coordinator.submit(format!("refresh-{}-{}", entry.id, status.now.0).into(), command).await?;
         }

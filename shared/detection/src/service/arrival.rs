@@ -17,6 +17,8 @@ struct Way {
     /// The newest stamp since the last look.
     newest: Option<Timestamp>,
     delays_ms: VecDeque<i64>,
+    /// Their median; `None` before the first.
+    delay_ms: Option<i64>,
 }
 
 impl Way {
@@ -26,10 +28,7 @@ impl Way {
             self.delays_ms.pop_front();
         }
         self.delays_ms.push_back(now.since_ms(newest).clamp(-DELAY_MAX_MS, DELAY_MAX_MS));
-    }
-
-    fn delay_ms(&self) -> Option<i64> {
-        median(self.delays_ms.iter().copied().collect())
+        self.delay_ms = median(self.delays_ms.iter().copied().collect());
     }
 }
 
@@ -55,19 +54,22 @@ impl Arrival {
     pub fn close(&mut self, now: Timestamp) -> Option<i64> {
         self.metrics.close(now);
         self.others.close(now);
-        self.metrics.delay_ms().into_iter().chain(self.others.delay_ms()).min()
+        self.least_ms()
+    }
+
+    fn least_ms(&self) -> Option<i64> {
+        self.metrics.delay_ms.into_iter().chain(self.others.delay_ms).min()
     }
 
     /// Judges its clock by `usual_ms`, the median of [`Self::close`] over the cluster: what all services have in common is the way, what
     /// one has of its own is its clock. Differences of a report's interval and less are chance.
     pub fn judge(&mut self, usual_ms: i64, interval_ms: i64) {
-        let (metrics, others) = (self.metrics.delay_ms(), self.others.delay_ms());
-        let Some(least) = metrics.into_iter().chain(others).min() else { return };
+        let Some(least) = self.least_ms() else { return };
         let off_ms = least - usual_ms;
         // Of a service that sends nothing but metrics, a long delay is more likely the way's than the clock's.
-        let is_clock = off_ms.abs() > interval_ms && (off_ms < 0 || others.is_some());
+        let is_clock = off_ms.abs() > interval_ms && (off_ms < 0 || self.others.delay_ms.is_some());
         self.clock_ms = if is_clock { off_ms } else { 0 };
-        let late_ms = metrics.unwrap_or(0) - self.clock_ms;
+        let late_ms = self.metrics.delay_ms.unwrap_or(0) - self.clock_ms;
         self.late_ms = if late_ms >= 2 * interval_ms { late_ms } else { 0 };
     }
 
@@ -77,8 +79,8 @@ impl Arrival {
     }
 
     /// Whether metrics have come at all.
-    pub fn has_metrics(&self) -> bool {
-        !self.metrics.delays_ms.is_empty()
+    pub const fn has_metrics(&self) -> bool {
+        self.metrics.delay_ms.is_some()
     }
 
     /// A stamp of its own by our clock.
@@ -102,7 +104,7 @@ impl Arrival {
     }
 }
 
-/// The lower median.
+/// The lower median: a delay that was measured, never one between two ways that telemetry takes.
 pub(crate) fn median(mut values: Vec<i64>) -> Option<i64> {
     values.sort_unstable();
     values.get(values.len().checked_sub(1)? / 2).copied()

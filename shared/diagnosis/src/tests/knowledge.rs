@@ -163,7 +163,6 @@ fn experience_is_told_and_what_failed_twice_is_left_to_a_person() {
             at: scene.context.now.plus_ms(-age_ms),
             recovered,
             outcome: "killed again after 90 s".into(),
-            sentence: String::new(),
             times: 3,
             failures_in_a_row,
         };

@@ -9,6 +9,7 @@ use picket_core::graph::{GraphSnapshot, ServiceGraph};
 use picket_core::ids::{AgentKind, ClusterName, ServiceId};
 use picket_core::incident::{ChangeEvent, Incident};
 use picket_core::ports::{Bus, DiagnosisContext, PortResult, Readings};
+use picket_core::post_mortem::PostMortem;
 use picket_core::severity::has_impact;
 use picket_core::time::Timestamp;
 use picket_detection::{CorrelationSettings, Correlator, Detector, IncidentEvent};
@@ -158,7 +159,14 @@ impl ClusterView {
     }
 
     /// What is known beside the incident, as of the time up to which metrics speak: what they do not show yet is not absent.
-    pub(super) fn context(&self, incident: &Incident, own: &[ChangeEvent], reliability: Reliability, now: Timestamp) -> DiagnosisContext {
+    pub(super) fn context(
+        &self,
+        incident: &Incident,
+        own: &[ChangeEvent],
+        reliability: Reliability,
+        post_mortems: Arc<Vec<PostMortem>>,
+        now: Timestamp,
+    ) -> DiagnosisContext {
         let mut services = incident.services.clone();
         services.extend(incident.subgraph.iter().flat_map(|(a, b)| [a.clone(), b.clone()]));
         services.sort_unstable();
@@ -172,7 +180,7 @@ impl ClusterView {
             readings: services.into_iter().map(|s| (s.clone(), self.readings_of(&s, now))).collect(),
             now: self.seen_until(now),
             reliability,
-            post_mortems: Arc::default(),
+            post_mortems,
         }
     }
 }

@@ -58,6 +58,8 @@ impl Experience {
         let topic = PostMortem::topic(&one.service, one.cause, one.remedy);
         let one = one.after(self.by_topic.get(&topic));
         bus.put(&topic, serde_json::to_vec(&one).expect("boundary types are plain data")).await?;
+        // Counted at once: the next end may be told of before the bus is read again.
+        self.by_topic.insert(topic, one);
         if self.written.len() >= REMEMBERED_MAX {
             self.written.clear();
         }
@@ -83,7 +85,6 @@ pub(super) fn post_mortem(case: &Case, entry: &LedgerEntry, now: Timestamp) -> O
         at: now,
         recovered,
         outcome: format!("{}: {}", outcome.as_str(), outcome.why()),
-        sentence: entry.proposal.sentence.clone(),
         times: 0,
         failures_in_a_row: 0,
     })
@@ -106,7 +107,6 @@ mod tests {
             at: Timestamp(at),
             recovered,
             outcome: String::new(),
-            sentence: String::new(),
             times: 0,
             failures_in_a_row: 0,
         }
