@@ -22,7 +22,7 @@ impl State {
             return before.status();
         }
         let phases = AgentKind::ALL.into_iter().map(|agent| {
-            let state = self.phases.state_of(agent);
+            let state = self.phases.proven(agent, self.now(), self.settings.episode_ms);
             let gate = gate(&state, &self.settings.gate);
             (agent, PhaseView { state, gate })
         });

@@ -11,6 +11,7 @@ pub mod claim;
 pub mod config;
 pub mod coordination;
 pub mod diagnosis;
+pub mod episodes;
 pub mod evidence;
 pub mod facts;
 pub mod graph;

@@ -8,6 +8,7 @@ use picket_core::coordination::{Answer, Command, CoordinatorStatus, LeaseView, L
 use picket_core::ids::{AgentKind, RequestId};
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
+use picket_core::episodes::EpisodeGroups;
 use picket_core::phase::{GateRule, Phase, PhaseState, gate};
 use picket_core::ports::{Bus, Coordinator, Delivery, PortError, PortResult, Subscription, TopicValue};
 use picket_core::scope::{FencingToken, Scope};
@@ -44,6 +45,7 @@ impl FakeCoordinator {
             because: "earned: 212 episodes over 16 days, consent by human:kim".into(),
             episodes: 212,
             correct: 207,
+            groups: EpisodeGroups::of_one(207, 5),
             abstained: 31,
             first_at: Some(now().plus_ms(-16 * 86_400_000)),
             last_at: Some(now()),
@@ -53,6 +55,7 @@ impl FakeCoordinator {
             phase: Phase::Assist,
             episodes: 64,
             correct: 60,
+            groups: EpisodeGroups::of_one(60, 4),
             abstained: 9,
             because: "granted by human:kim".into(),
             ..earned.clone()
