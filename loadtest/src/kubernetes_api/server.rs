@@ -2,10 +2,10 @@
 
 use super::access::{Credentials, Role};
 use super::patch::{self, PatchError};
-use super::resource::Place;
+use super::resource::{Place, Subresource};
 use super::selector::Selector;
 use super::status::Status;
-use super::{admission, discovery, validation, watch};
+use super::{admission, discovery, eviction, scale, validation, watch};
 use crate::SimCluster;
 use crate::store::{ObjectKey, ObjectStore};
 use axum::body::Bytes;
@@ -64,16 +64,18 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
     let place = Place::of(path).ok_or_else(Status::no_such_path)?;
     let watches = matches!(parameters.get("watch").map(String::as_str), Some("true" | "1"));
     let verb = match (method, &place.name) {
-        (&Method::GET, Some(_)) => "get",
+        (&Method::GET, Some(_)) if place.subresource != Some(Subresource::Eviction) => "get",
         (&Method::GET, None) if watches => "watch",
         (&Method::GET, None) => "list",
-        (&Method::POST, None) if place.namespace.is_some() => "create",
+        (&Method::POST, Some(_)) if place.subresource == Some(Subresource::Eviction) => "create",
+        (_, Some(_)) if place.subresource == Some(Subresource::Eviction) => return Err(Status::method_not_allowed()),
+        (&Method::POST, None) if place.namespace.is_some() || !place.resource.namespaced => "create",
         (&Method::PUT, Some(_)) => "update",
         (&Method::PATCH, Some(_)) => "patch",
-        (&Method::DELETE, Some(_)) => "delete",
+        (&Method::DELETE, Some(_)) if place.subresource.is_none() => "delete",
         _ => return Err(Status::method_not_allowed()),
     };
-    if !role.may_on(verb, place.resource) {
+    if !role.may(verb, place.resource.group, &place.in_rules()) {
         return Err(Status::forbidden(role.user(), verb, &place));
     }
     match verb {
@@ -85,6 +87,7 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
             let mut cluster = server.lock();
             let store = &mut cluster.store;
             match verb {
+                "create" if place.subresource.is_some() => write.evict(store, &parse(body)?),
                 "create" => write.create(store, parse(body)?),
                 "update" => write.update(store, parse(body)?),
                 "patch" => write.patch(store, headers, &parameters, body),
@@ -147,7 +150,8 @@ pub(super) fn selector(parameters: &Parameters) -> Result<Selector, Status> {
 }
 
 fn get(store: &ObjectStore, place: &Place) -> Result<Response, Status> {
-    Ok(axum::Json(present(store, place)?).into_response())
+    let object = present(store, place)?;
+    Ok(axum::Json(if place.subresource == Some(Subresource::Scale) { scale::of(&object) } else { object }).into_response())
 }
 
 fn key(place: &Place) -> ObjectKey {
@@ -176,14 +180,17 @@ impl Write<'_> {
         let refused = |error| Status::of_store(self.place.resource, error);
         let checked = store.check_create(object.clone()).map_err(refused)?;
         validation::check(self.place.resource, &name, None, &object)?;
-        admission::admit(self.role, self.place.resource, &name, self.namespace(store).as_deref(), None, &object)?;
+        self.admit(store, "CREATE", &name, None, Some(&object))?;
         let made = if self.dry_run { checked } else { (*store.create(object).map_err(refused)?).clone() };
         Ok((StatusCode::CREATED, axum::Json(made)).into_response())
     }
 
     fn update(&self, store: &mut ObjectStore, mut object: Value) -> Result<Response, Status> {
-        self.claim_name(&mut object)?;
         let old = present(store, self.place)?;
+        if self.place.subresource.is_some() {
+            return self.rescale(store, &old, &object);
+        }
+        self.claim_name(&mut object)?;
         self.replace(store, &old, object)
     }
 
@@ -207,15 +214,49 @@ impl Write<'_> {
         };
         let change = parse(body)?;
         let old = present(store, self.place)?;
-        let mut new = old.clone();
+        let mut new = if self.place.subresource.is_some() { scale::of(&old) } else { old.clone() };
         apply(&mut new, &change).map_err(|error| match error {
             PatchError::Malformed(why) => Status::bad_request(why),
             PatchError::DoesNotApply(why) => {
                 Status::unprocessable(format!("the server rejected our request due to an error in our request: {why}"))
             }
         })?;
+        if self.place.subresource.is_some() {
+            return self.rescale(store, &old, &new);
+        }
         self.claim_name(&mut new)?;
         self.replace(store, &old, new)
+    }
+
+    /// Policies see the scale, the store its deployment.
+    fn rescale(&self, store: &mut ObjectStore, old: &Value, written: &Value) -> Result<Response, Status> {
+        let resource = self.place.resource;
+        let name = self.place.name.as_deref().unwrap_or_default();
+        let new = scale::onto(old, written);
+        let refused = |error| Status::of_store(resource, error);
+        let checked = store.check_replace(new.clone()).map_err(refused)?;
+        validation::check(resource, name, Some(old), &new)?;
+        self.admit(store, "UPDATE", name, Some(&scale::of(old)), Some(&scale::of(&new)))?;
+        let made = if self.dry_run { checked } else { (*store.replace(new).map_err(refused)?).clone() };
+        Ok(axum::Json(scale::of(&made)).into_response())
+    }
+
+    fn evict(&self, store: &mut ObjectStore, eviction: &Value) -> Result<Response, Status> {
+        let pod = present(store, self.place)?;
+        let name = self.place.name.as_deref().unwrap_or_default();
+        self.admit(store, "CREATE", name, None, Some(eviction))?;
+        eviction::check(store, self.place, &pod)?;
+        if !self.dry_run {
+            eviction::evict(store, self.place)?;
+        }
+        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+        Ok((StatusCode::CREATED, axum::Json(done)).into_response())
+    }
+
+    fn admit(&self, store: &ObjectStore, operation: &'static str, name: &str, old: Option<&Value>, new: Option<&Value>) -> Result<(), Status> {
+        let namespace = self.namespace(store);
+        let (user, place, namespace) = (self.role.user(), self.place, namespace.as_deref());
+        admission::admit(&admission::Review { user, operation, place, name, namespace, old, new })
     }
 
     /// Server-side apply, as far as it goes without field ownership: what is named is set, what is left out stays.
@@ -227,7 +268,7 @@ impl Write<'_> {
         }
         self.claim_name(&mut object)?;
         let Ok(old) = present(store, self.place) else {
-            if !self.role.may_on("create", self.place.resource) {
+            if !self.role.may("create", self.place.resource.group, self.place.resource.plural) {
                 return Err(Status::forbidden(self.role.user(), "create", self.place));
             }
             return self.create(store, object);
@@ -252,7 +293,7 @@ impl Write<'_> {
         let name = self.place.name.as_deref().unwrap_or_default();
         let checked = store.check_replace(new.clone()).map_err(refused)?;
         validation::check(resource, name, Some(old), &new)?;
-        admission::admit(self.role, resource, name, self.namespace(store).as_deref(), Some(old), &new)?;
+        self.admit(store, "UPDATE", name, Some(old), Some(&new))?;
         let made = if self.dry_run { checked } else { (*store.replace(new).map_err(refused)?).clone() };
         Ok(axum::Json(made).into_response())
     }
@@ -274,6 +315,7 @@ impl Write<'_> {
                 return Err(Status::of_store(self.place.resource, conflict));
             }
         }
+        self.admit(store, "DELETE", self.place.name.as_deref().unwrap_or_default(), Some(&old), None)?;
         if !self.dry_run {
             store.delete(&key(self.place), None).map_err(|error| Status::of_store(self.place.resource, error))?;
         }

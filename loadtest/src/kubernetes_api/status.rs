@@ -51,7 +51,7 @@ impl Status {
     }
 
     pub fn forbidden(user: &str, verb: &str, place: &Place) -> Self {
-        let Resource { group, plural, .. } = place.resource;
+        let (group, plural) = (place.resource.group, place.in_rules());
         let scope = place.namespace.as_ref().map_or_else(|| "at the cluster scope".to_owned(), |n| format!("in the namespace \"{n}\""));
         let name = place.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let message = format!(
@@ -89,6 +89,20 @@ impl Status {
         let mut status = Self::new(422, "Invalid", message).about(resource, Some(name));
         if let Some(details) = &mut status.details {
             details["causes"] = json!([{"message": why}]);
+        }
+        status
+    }
+
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, "InternalError", message)
+    }
+
+    /// An eviction that a budget forbids: 429 with a cause, and no word of when to try again.
+    pub fn disruption_budget(place: &Place, cause: &str) -> Self {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut status = Self::new(429, "TooManyRequests", message).about(place.resource, place.name.as_deref());
+        if let Some(details) = &mut status.details {
+            details["causes"] = json!([{"reason": "DisruptionBudget", "message": cause}]);
         }
         status
     }
