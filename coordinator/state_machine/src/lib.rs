@@ -9,6 +9,7 @@ mod authority;
 mod automation;
 mod bounds;
 mod budget;
+mod caution;
 mod check;
 mod claim;
 mod clock;

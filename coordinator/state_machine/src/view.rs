@@ -3,8 +3,8 @@
 use crate::lease::{Holder, Lease};
 use crate::state::State;
 use crate::{planted, restore, stop};
-use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
-use picket_core::ids::{AgentKind, EntryId};
+use picket_core::coordination::{BreakerView, CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
+use picket_core::ids::{AgentKind, ClusterName, EntryId};
 use picket_core::invariants::Invariant;
 use picket_core::phase::gate;
 use picket_core::scope::Scope;
@@ -15,6 +15,10 @@ const LEASES_SHOWN_MAX: usize = 1000;
 const WAITING_SHOWN_MAX: usize = 100;
 
 impl State {
+    fn breakers(&self) -> BTreeMap<ClusterName, BreakerView> {
+        self.clusters.iter().filter_map(|(cluster, book)| Some((cluster.clone(), book.recent.breaker.clone()?))).collect()
+    }
+
     /// The coordinator at a glance. The node fills in who leads.
     #[must_use]
     pub fn status(&self) -> CoordinatorStatus {
@@ -40,6 +44,7 @@ impl State {
             leases_total: self.leases.len() as u64,
             violations: self.violations.clone(),
             facts_age_ms: ages.collect(),
+            breakers: self.breakers(),
             policy_version: self.policy_version,
             backup_revision: self.backup_revision,
             restore: restore::view(self),

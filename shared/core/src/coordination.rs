@@ -257,6 +257,13 @@ pub enum Command {
         /// Why, on record.
         why: String,
     },
+    /// Human: I have looked at what went wrong in this cluster; picket may act there again.
+    ResetBreaker {
+        /// Which.
+        cluster: ClusterName,
+        /// Why, on record.
+        why: String,
+    },
     /// Human: the coordinator's own nodes are to change. The leader puts it on record, and carries it out when the answer is Done.
     ChangeMembers {
         /// How.
@@ -498,6 +505,15 @@ pub struct PhaseView {
     pub gate: GateReading,
 }
 
+/// Nothing is done in a cluster until a person says so ([`Command::ResetBreaker`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BreakerView {
+    /// Coordinator time.
+    pub since: Timestamp,
+    /// What opened it.
+    pub why: String,
+}
+
 /// The coordinator at a glance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoordinatorStatus {
@@ -524,6 +540,9 @@ pub struct CoordinatorStatus {
     pub violations: BTreeMap<Invariant, u64>,
     /// Age of the newest facts by cluster, in milliseconds.
     pub facts_age_ms: BTreeMap<ClusterName, i64>,
+    /// Clusters whose breaker is open.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakers: BTreeMap<ClusterName, BreakerView>,
     /// Rises with every [`Command::SetPolicy`].
     #[serde(default)]
     pub policy_version: u64,

@@ -361,7 +361,7 @@ impl Watched {
                 let cap =
                     PhaseCap { agent: None, kind: None, cluster: None, namespace: Some("pay".into()), at_most: PHASES[*phase as usize] };
                 let version = self.w.state.status().policy_version + 1;
-                let policy = Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![cap] };
+                let policy = Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![cap], freezes: vec![] };
                 self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) });
             }
             Act::Violation => drop(self.w.say(
