@@ -34,6 +34,7 @@ mod queue;
 mod reply;
 mod report;
 mod restore;
+mod sample;
 mod settings;
 mod state;
 mod stop;

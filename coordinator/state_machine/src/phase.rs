@@ -4,6 +4,7 @@ use crate::bounds;
 use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::state::State;
+use crate::sample::{self, Sample};
 use crate::{ledger, stop};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;
@@ -21,6 +22,9 @@ pub(crate) struct Phases {
     pub by_agent: BTreeMap<AgentKind, PhaseState>,
     /// `agent/episode` → when it was counted.
     pub episodes: BTreeMap<String, Timestamp>,
+    /// What must be judged.
+    #[serde(default)]
+    pub sample: Sample,
 }
 
 impl Phases {
@@ -69,6 +73,7 @@ pub(crate) fn restart_evidence(state: &mut State, who: &Principal, agent: AgentK
     let known = state.phases.state_of(agent);
     let fresh = PhaseState { phase: known.phase, since: known.since, because: known.because, ..PhaseState::default() };
     state.phases.by_agent.insert(agent, fresh);
+    sample::forget(state, agent);
     Reply::Done
 }
 
@@ -124,23 +129,23 @@ pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phas
 }
 
 /// One adjudicated episode.
-struct Judged<'a> {
-    agent: AgentKind,
-    episode: &'a str,
-    cause: &'a str,
-    diagnosed: bool,
-    stated: Option<f64>,
-    correct: bool,
+pub(crate) struct Judged<'a> {
+    pub agent: AgentKind,
+    pub episode: &'a str,
+    pub cause: &'a str,
+    pub diagnosed: bool,
+    pub stated: Option<f64>,
+    pub correct: bool,
 }
 
-enum Counted {
+pub(crate) enum Counted {
     Yes,
     Already,
     Full,
 }
 
 /// Counts an episode once within a day.
-fn count(state: &mut State, said: Judged<'_>) -> Counted {
+pub(crate) fn count(state: &mut State, said: Judged<'_>) -> Counted {
     let Judged { agent, episode, cause, diagnosed, stated, correct } = said;
     let now = state.now();
     let key = format!("{agent}/{episode}");
@@ -187,7 +192,10 @@ pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
         correct: said.correct,
     };
     match count(state, judged) {
-        Counted::Yes | Counted::Already => Reply::Done,
+        Counted::Yes | Counted::Already => {
+            sample::answered(state, &said.incident);
+            Reply::Done
+        }
         Counted::Full => {
             let (have, max) = (state.phases.episodes.len(), state.settings.episodes_max);
             bounds::refuse("episodes_max", have, max, "episodes of the last day are remembered (adjudicate again later)")

@@ -85,6 +85,8 @@ pub struct Settings {
     pub clock_jump_ms: i64,
     /// The same episode within this counts once, and episodes of one cause within a day of this length are one group.
     pub episode_ms: i64,
+    /// One diagnosis in so many must be judged by a person.
+    pub judge_one_in: u32,
     /// Rates, failures and oscillation are counted over this.
     pub hour_ms: i64,
     /// Entries that may be open at once.
@@ -141,6 +143,7 @@ impl Default for Settings {
             request_retention_ms: 5 * 60_000,
             clock_jump_ms: 2_000,
             episode_ms: 24 * 3_600_000,
+            judge_one_in: 5,
             hour_ms: 3_600_000,
             entries_open_max: 512,
             entries_ended_max: 1024,
@@ -212,6 +215,7 @@ impl Settings {
             ("episodes_max", self.episodes_max as i64),
             ("episode_ms", self.episode_ms),
             ("hour_ms", self.hour_ms),
+            ("judge_one_in", i64::from(self.judge_one_in)),
         ] {
             if value <= 0 {
                 return Err(SettingsError::NotPositive(name));

@@ -2,7 +2,7 @@
 
 use crate::lease::{Holder, Lease};
 use crate::state::State;
-use crate::{planted, restore, stop};
+use crate::{planted, restore, sample, stop};
 use picket_core::coordination::{BreakerView, CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
 use picket_core::ids::{AgentKind, ClusterName, EntryId};
 use picket_core::invariants::Invariant;
@@ -28,7 +28,7 @@ impl State {
         let phases = AgentKind::ALL.into_iter().map(|agent| {
             let state = self.phases.proven(agent, self.now(), self.settings.episode_ms);
             let gate = gate(&state, &self.settings.gate);
-            (agent, PhaseView { state, gate })
+            (agent, PhaseView { state, gate, judgements_due: sample::view(self, agent) })
         });
         let ages =
             self.clusters.iter().filter_map(|(cluster, book)| Some((cluster.clone(), self.now().since_ms(book.facts.as_ref()?.echo))));

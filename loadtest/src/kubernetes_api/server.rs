@@ -5,12 +5,13 @@ use super::patch::{self, PatchError};
 use super::resource::{Place, Subresource};
 use super::selector::Selector;
 use super::status::Status;
+use super::ownership::{self, Operation, Writer};
 use super::{admission, discovery, eviction, scale, validation, watch};
 use crate::SimCluster;
 use crate::store::{ObjectKey, ObjectStore};
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
@@ -83,12 +84,12 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
         "list" => list(&server.lock().store, &place, &parameters),
         "get" => get(&server.lock().store, &place),
         _ => {
-            let write = Write { role, place: &place, dry_run: dry_run(&parameters)? };
+            let write = Write { role, place: &place, dry_run: dry_run(&parameters)?, manager: manager(&parameters, headers) };
             let mut cluster = server.lock();
             let store = &mut cluster.store;
             match verb {
                 "create" if place.subresource.is_some() => write.evict(store, &parse(body)?),
-                "create" => write.create(store, parse(body)?),
+                "create" => write.create(store, parse(body)?, write.writes()),
                 "update" => write.update(store, parse(body)?),
                 "patch" => write.patch(store, headers, &parameters, body),
                 _ => write.delete(store, body),
@@ -99,6 +100,13 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
 
 fn parse(body: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(body).map_err(|e| Status::bad_request(format!("the body is not JSON, which is all that this server reads: {e}")))
+}
+
+/// The field manager: as asked for, else what the client calls itself.
+fn manager(parameters: &Parameters, headers: &HeaderMap) -> String {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    let named = parameters.get("fieldManager").filter(|name| !name.is_empty());
+    named.map_or_else(|| agent.split('/').next().unwrap_or_default().to_owned(), Clone::clone)
 }
 
 fn dry_run(parameters: &Parameters) -> Result<bool, Status> {
@@ -169,14 +177,20 @@ struct Write<'a> {
     role: Role,
     place: &'a Place,
     dry_run: bool,
+    manager: String,
 }
 
 impl Write<'_> {
-    fn create(&self, store: &mut ObjectStore, mut object: Value) -> Result<Response, Status> {
+    fn writes(&self) -> Writer<'_> {
+        Writer { manager: &self.manager, operation: Operation::Update }
+    }
+
+    fn create(&self, store: &mut ObjectStore, mut object: Value, writer: Writer<'_>) -> Result<Response, Status> {
         let name = self.claim_name(&mut object)?;
         if object["metadata"]["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
             return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
         }
+        self.settle(writer, None, &mut object, None)?;
         let refused = |error| Status::of_store(self.place.resource, error);
         let checked = store.check_create(object.clone()).map_err(refused)?;
         validation::check(self.place.resource, &name, None, &object)?;
@@ -191,7 +205,7 @@ impl Write<'_> {
             return self.rescale(store, &old, &object);
         }
         self.claim_name(&mut object)?;
-        self.replace(store, &old, object)
+        self.replace(store, &old, object, self.writes(), None)
     }
 
     fn patch(&self, store: &mut ObjectStore, headers: &HeaderMap, parameters: &Parameters, body: &[u8]) -> Result<Response, Status> {
@@ -225,7 +239,7 @@ impl Write<'_> {
             return self.rescale(store, &old, &new);
         }
         self.claim_name(&mut new)?;
-        self.replace(store, &old, new)
+        self.replace(store, &old, new, self.writes(), None)
     }
 
     /// Policies see the scale, the store its deployment.
@@ -259,7 +273,11 @@ impl Write<'_> {
         admission::admit(&admission::Review { user, operation, place, name, namespace, old, new })
     }
 
-    /// Server-side apply, as far as it goes without field ownership: what is named is set, what is left out stays.
+    fn settle(&self, writer: Writer<'_>, old: Option<&Value>, new: &mut Value, applied: Option<&Value>) -> Result<(), Status> {
+        ownership::settle(writer, old, new, applied).map_err(|conflicts| Status::apply_conflict(self.place, &conflicts))
+    }
+
+    /// Server-side apply: what is named is set, what is left out stays.
     fn apply(&self, store: &mut ObjectStore, parameters: &Parameters, mut object: Value) -> Result<Response, Status> {
         if parameters.get("fieldManager").is_none_or(String::is_empty) {
             return Err(Status::bad_request(
@@ -267,19 +285,21 @@ impl Write<'_> {
             ));
         }
         self.claim_name(&mut object)?;
+        let force = parameters.get("force").is_some_and(|force| force == "true");
+        let writer = Writer { operation: Operation::Apply { force }, ..self.writes() };
         let Ok(old) = present(store, self.place) else {
             if !self.role.may("create", self.place.resource.group, self.place.resource.plural) {
                 return Err(Status::forbidden(self.role.user(), "create", self.place));
             }
-            return self.create(store, object);
+            return self.create(store, object, writer);
         };
         let mut new = old.clone();
         patch::strategic(&mut new, &object);
-        self.replace(store, &old, new)
+        self.replace(store, &old, new, writer, Some(&object))
     }
 
     /// Conflict first, then what is wrong with the object, then the policy: the order of the real server.
-    fn replace(&self, store: &mut ObjectStore, old: &Value, mut new: Value) -> Result<Response, Status> {
+    fn replace(&self, store: &mut ObjectStore, old: &Value, mut new: Value, writer: Writer<'_>, applied: Option<&Value>) -> Result<Response, Status> {
         let resource = self.place.resource;
         if resource.has_status {
             new["status"] = old["status"].clone();
@@ -291,6 +311,8 @@ impl Write<'_> {
         }
         let refused = |error| Status::of_store(resource, error);
         let name = self.place.name.as_deref().unwrap_or_default();
+        store.check_replace(new.clone()).map_err(refused)?;
+        self.settle(writer, Some(old), &mut new, applied)?;
         let checked = store.check_replace(new.clone()).map_err(refused)?;
         validation::check(resource, name, Some(old), &new)?;
         self.admit(store, "UPDATE", name, Some(old), Some(&new))?;

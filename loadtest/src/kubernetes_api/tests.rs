@@ -222,7 +222,7 @@ async fn every_way_of_writing_writes() {
     };
     assert_eq!(images(&made), ["p:1", "c:2"]);
     assert_eq!(made["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"], "512Mi");
-    let (_, made) = lab.ask("admin", "PATCH", &format!("{CART}?fieldManager=t"), APPLY, &containers("c:3")).await;
+    let (_, made) = lab.ask("admin", "PATCH", &format!("{CART}?fieldManager=t&force=true"), APPLY, &containers("c:3")).await;
     assert_eq!(images(&made), ["p:1", "c:3"]);
     let operations = json!([{"op": "test", "path": "/metadata/resourceVersion", "value": lab.version()}, {"op": "replace", "path": "/spec/replicas", "value": 5}]);
     let (code, made) = lab.ask("admin", "PATCH", CART, JSON_PATCH, &operations).await;
@@ -309,6 +309,26 @@ async fn a_budget_stops_an_eviction_with_its_cause_and_no_word_of_when_to_try_ag
     assert_eq!(lab.ask("admin", "DELETE", &format!("{budgets}/again"), "", &Value::Null).await.0, 200);
     assert_eq!(lab.ask("admin", "POST", &evict, "application/json", &eviction).await.0, 201);
     assert_eq!(lab.ask("admin", "POST", &evict, "application/json", &eviction).await.0, 404, "it is gone");
+}
+
+#[tokio::test]
+async fn an_apply_conflicts_with_who_owns_the_field_unless_it_is_forced() {
+    let lab = lab();
+    let scaled = |replicas: u32| json!({"spec": {"replicas": replicas}});
+    let as_manager = |name: &str| format!("{CART}?fieldManager={name}");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(4)).await.0, 200);
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(5)).await.0, 200, "its own");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("flux"), APPLY, &scaled(5)).await.0, 200, "the same value is shared");
+    let (code, status) = lab.ask("admin", "PATCH", &as_manager("kim"), APPLY, &scaled(6)).await;
+    assert_eq!((code, status["reason"].as_str()), (409, Some("Conflict")), "{status}");
+    let cause = &status["details"]["causes"][0];
+    assert_eq!((&cause["reason"], &cause["field"]), (&json!("FieldManagerConflict"), &json!(".spec.replicas")));
+    assert_eq!(lab.cart()["spec"]["replicas"], 5);
+    assert_eq!(lab.ask("admin", "PATCH", &format!("{}&force=true", as_manager("kim")), APPLY, &scaled(6)).await.0, 200);
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(5)).await.0, 409, "it is kim's now");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("picket"), MERGE, &scaled(7)).await.0, 200, "other writes take fields over");
+    let (code, status) = lab.ask("admin", "PATCH", &as_manager("kim"), APPLY, &scaled(6)).await;
+    assert!(code == 409 && status["message"].as_str().unwrap().contains("picket"), "{status}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::limits::Violation;
 use crate::membership::MemberChange;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
-use crate::phase::{GateReading, Phase, PhaseState};
+use crate::phase::{GateReading, JudgementDue, Phase, PhaseState};
 use crate::policy::Policy;
 use crate::proposal::{Proposal, Work};
 use crate::restore::{JournaledAct, RestoreView};
@@ -503,6 +503,9 @@ pub struct PhaseView {
     pub state: PhaseState,
     /// What the gate says.
     pub gate: GateReading,
+    /// Diagnoses that a person must judge, the most urgent first; at most a hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements_due: Vec<JudgementDue>,
 }
 
 /// Nothing is done in a cluster until a person says so ([`Command::ResetBreaker`]).

@@ -77,6 +77,15 @@ pub struct PhaseState {
     pub reliability: crate::calibration::Reliability,
 }
 
+/// A diagnosis that a person must judge; after this time it counts as wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JudgementDue {
+    /// Of which incident.
+    pub incident: crate::ids::IncidentId,
+    /// Coordinator time.
+    pub by: Timestamp,
+}
+
 /// What the gate asks for. From the configuration's `orchestration.phased_rollout`.
 #[derive(Copy, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRule {

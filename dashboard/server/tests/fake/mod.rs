@@ -169,7 +169,7 @@ impl Coordinator for FakeCoordinator {
                 preempt_at: None,
             })
         });
-        let phase = |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()) };
+        let phase = |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()), judgements_due: vec![] };
         Ok(CoordinatorStatus {
             now: now(),
             revision: inner.heard.len() as u64 + 411,
