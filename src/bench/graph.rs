@@ -48,7 +48,8 @@ pub struct GraphReport {
 /// When the report cannot be written as JSON.
 pub fn run(options: &GraphOptions) -> anyhow::Result<()> {
     let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-    let services: Vec<_> = (0..options.services).map(|n| ServiceId::new("bench", &format!("ns-{}", n % 50), &format!("service-{n}"))).collect();
+    let services: Vec<_> =
+        (0..options.services).map(|n| ServiceId::new("bench", &format!("ns-{}", n % 50), &format!("service-{n}"))).collect();
     let mut graph = ServiceGraph::default();
     let mut calls = Vec::new();
     // Who is called comes later in the list, as layers do: no cycles, and the last services carry everybody.

@@ -81,7 +81,8 @@ pub async fn run(options: &PolicyOptions) -> anyhow::Result<()> {
 }
 
 async fn measure(options: &PolicyOptions, folder: &Path) -> anyhow::Result<PolicyReport> {
-    let (agent, observer, human) = (Principal::Agent(AgentKind::Sre), Principal::Observer(CLUSTER.into()), Principal::Human("bench".into()));
+    let (agent, observer, human) =
+        (Principal::Agent(AgentKind::Sre), Principal::Observer(CLUSTER.into()), Principal::Human("bench".into()));
     let mut everybody: Vec<_> = (1..=3).map(Principal::Node).collect();
     everybody.extend([agent.clone(), observer.clone(), human.clone()]);
     let keys = folder.join("pki");

@@ -39,7 +39,8 @@ async fn an_actuator_that_dies_after_any_step_has_done_its_acts_once() {
     armed(folder.path(), &mut left);
     let run = DemoRun::start_with("demo", 31, &[(VARIABLE, folder.path())]);
     let operator = run.operator().await;
-    run.until("the actuators have died at every step", Duration::from_secs(280), async || armed(folder.path(), &mut left).then_some(())).await;
+    run.until("the actuators have died at every step", Duration::from_secs(280), async || armed(folder.path(), &mut left).then_some(()))
+        .await;
     let died = std::fs::read_dir(run.dir().join("logs")).unwrap().filter_map(Result::ok);
     let died: usize = died.map(|log| std::fs::read_to_string(log.path()).unwrap_or_default().matches("dies here").count()).sum();
     assert_eq!(died, STEPS.len(), "{}", run.said());

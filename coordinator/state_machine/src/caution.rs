@@ -2,6 +2,7 @@
 //! the cluster for long enough.
 
 use crate::entry::Entry;
+use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::state::State;
 use picket_core::action::Remediation;
@@ -59,10 +60,12 @@ impl Recent {
 /// Everything of this kind that stands against an act. Undos are exempt.
 pub(crate) fn broken(state: &State, entry: &Entry) -> Vec<Violation> {
     let (now, rules, action) = (state.now(), &state.settings.limits, entry.view.work.action());
-    let mut broken: Vec<Violation> = check_freezes(&state.settings.freezes, action, now).into_iter().collect();
+    let looks = !(is_planted(Fault::FreezeOnlyAtProposal) && entry.view.state == EntryState::Permitted);
+    let mut broken: Vec<Violation> = check_freezes(&state.settings.freezes, action, now).filter(|_| looks).into_iter().collect();
     let cluster = entry.cluster();
     let Some(recent) = state.clusters.get(cluster).map(|book| &book.recent) else { return broken };
-    if let Some(breaker) = &recent.breaker {
+    let forgotten = |breaker: &&BreakerView| is_planted(Fault::BreakerClosesWithTime) && now.since_ms(breaker.since) > 60_000;
+    if let Some(breaker) = recent.breaker.as_ref().filter(|breaker| !forgotten(breaker)) {
         let why = format!("the breaker of {cluster} is open: {}; `picket cluster reset {cluster}` closes it", breaker.why);
         broken.push(Violation::new(LimitRule::BreakerOpen, None, why));
     }

@@ -3,8 +3,8 @@
 use crate::bounds;
 use crate::entry::Entry;
 use crate::reply::Reply;
-use crate::state::State;
 use crate::sample::{self, Sample};
+use crate::state::State;
 use crate::{ledger, stop};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;

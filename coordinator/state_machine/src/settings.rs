@@ -225,10 +225,9 @@ impl Settings {
         if !ratio.is_finite() || !(0.0..=0.25).contains(&ratio) {
             return Err(SettingsError::Ratio);
         }
-        for (name, count) in [
-            ("limits.max_actions_per_hour", self.limits.max_actions_per_hour),
-            ("limits.breaker_failures", self.limits.breaker_failures),
-        ] {
+        for (name, count) in
+            [("limits.max_actions_per_hour", self.limits.max_actions_per_hour), ("limits.breaker_failures", self.limits.breaker_failures)]
+        {
             if !(1..=REMEMBERED_MAX).contains(&(count as usize)) {
                 return Err(SettingsError::Count(name));
             }

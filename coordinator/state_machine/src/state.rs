@@ -16,7 +16,8 @@ use crate::settings::Settings;
 use crate::token::{COUNTER_MAX, Tokens};
 use crate::waiting::Line;
 use crate::{
-    approval, authority, bounds, caution, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report, restore,
+    approval, authority, bounds, caution, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report,
+    restore,
 };
 use crate::{stop, undo};
 use picket_core::action::RemediationKind;

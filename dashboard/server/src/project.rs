@@ -161,12 +161,7 @@ fn freshness(heard: &Heard, fresh_within_ms: i64) -> Freshness {
 }
 
 /// The sentence that answers: is it safe, what is it doing, do I need to act?
-fn headline(
-    safety: &Safety,
-    incidents: &[Incident],
-    entries: &[Entry],
-    breaker: Option<(&ClusterName, &BreakerView)>,
-) -> Headline {
+fn headline(safety: &Safety, incidents: &[Incident], entries: &[Entry], breaker: Option<(&ClusterName, &BreakerView)>) -> Headline {
     let violated: Vec<_> = safety.violations.iter().filter(|v| v.count > 0).map(|v| v.id.as_str()).collect();
     let waiting = entries.iter().filter(|e| e.can.iter().any(|c| c == "approve")).count();
     let look = entries.iter().filter(|e| e.paging && !e.state.over && !e.can.iter().any(|c| c == "approve")).count();

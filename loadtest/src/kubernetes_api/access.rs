@@ -63,8 +63,8 @@ fn granted(yaml: &str) -> Result<Vec<Granted>, String> {
     for binding in documents.iter().filter(|document| document["kind"] == "ClusterRoleBinding") {
         let name = &binding["roleRef"]["name"];
         let role = documents.iter().find(|document| document["kind"] == "ClusterRole" && document["metadata"]["name"] == *name);
-        let rules: Vec<Rule> =
-            serde_json::from_value(role.ok_or_else(|| format!("there is no ClusterRole {name}"))?["rules"].clone()).map_err(|e| e.to_string())?;
+        let rules: Vec<Rule> = serde_json::from_value(role.ok_or_else(|| format!("there is no ClusterRole {name}"))?["rules"].clone())
+            .map_err(|e| e.to_string())?;
         for subject in binding["subjects"].as_array().into_iter().flatten() {
             let part = |key: &str| subject[key].as_str().ok_or_else(|| format!("a subject of {name} has no {key}"));
             let user = format!("system:serviceaccount:{}:{}", part("namespace")?, part("name")?);
@@ -102,9 +102,10 @@ impl Role {
     pub fn may(self, verb: &str, group: &str, resource: &str) -> bool {
         let says = |listed: &[String], is: &str| listed.iter().any(|one| one == is);
         self == Self::Admin
-            || ROLES.iter().filter(|granted| granted.user == self.user()).any(|Granted { rule, .. }| {
-                says(&rule.verbs, verb) && says(&rule.api_groups, group) && says(&rule.resources, resource)
-            })
+            || ROLES
+                .iter()
+                .filter(|granted| granted.user == self.user())
+                .any(|Granted { rule, .. }| says(&rule.verbs, verb) && says(&rule.api_groups, group) && says(&rule.resources, resource))
     }
 
     /// Answers a SelfSubjectAccessReview.

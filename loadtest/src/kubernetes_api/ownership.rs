@@ -113,11 +113,17 @@ fn written(paths: &BTreeSet<Path>) -> Value {
 ///
 /// # Errors
 /// Every field of `applied` that another manager owns with another value, by the manager's name.
-pub(super) fn settle(writer: Writer<'_>, old: Option<&Value>, new: &mut Value, applied: Option<&Value>) -> Result<(), Vec<(String, String)>> {
+pub(super) fn settle(
+    writer: Writer<'_>,
+    old: Option<&Value>,
+    new: &mut Value,
+    applied: Option<&Value>,
+) -> Result<(), Vec<(String, String)>> {
     let (before, after) = (old.map(fields).unwrap_or_default(), fields(new));
     let mut owners = old.map(owners).unwrap_or_default();
     let me = (writer.manager.to_owned(), writer.operation.as_str().to_owned());
-    let changed: BTreeSet<Path> = after.iter().filter(|(path, value)| before.get(*path) != Some(*value)).map(|(path, _)| path.clone()).collect();
+    let changed: BTreeSet<Path> =
+        after.iter().filter(|(path, value)| before.get(*path) != Some(*value)).map(|(path, _)| path.clone()).collect();
     if let (Operation::Apply { force: false }, Some(applied)) = (writer.operation, applied) {
         let contested = fields(applied).into_keys().filter(|path| changed.contains(path));
         let conflicts = contested.filter_map(|path| {

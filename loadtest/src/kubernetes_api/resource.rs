@@ -36,7 +36,14 @@ pub(super) const RESOURCES: [Resource; 8] = [
         namespaced: true,
         has_status: false,
     },
-    Resource { group: "policy", version: "v1", plural: "poddisruptionbudgets", kind: "PodDisruptionBudget", namespaced: true, has_status: true },
+    Resource {
+        group: "policy",
+        version: "v1",
+        plural: "poddisruptionbudgets",
+        kind: "PodDisruptionBudget",
+        namespaced: true,
+        has_status: true,
+    },
 ];
 
 impl Resource {

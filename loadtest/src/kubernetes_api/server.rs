@@ -1,11 +1,11 @@
 //! Answers requests.
 
 use super::access::{Credentials, Role};
+use super::ownership::{self, Operation, Writer};
 use super::patch::{self, PatchError};
 use super::resource::{Place, Subresource};
 use super::selector::Selector;
 use super::status::Status;
-use super::ownership::{self, Operation, Writer};
 use super::{admission, discovery, eviction, scale, validation, watch};
 use crate::SimCluster;
 use crate::store::{ObjectKey, ObjectStore};
@@ -267,7 +267,14 @@ impl Write<'_> {
         Ok((StatusCode::CREATED, axum::Json(done)).into_response())
     }
 
-    fn admit(&self, store: &ObjectStore, operation: &'static str, name: &str, old: Option<&Value>, new: Option<&Value>) -> Result<(), Status> {
+    fn admit(
+        &self,
+        store: &ObjectStore,
+        operation: &'static str,
+        name: &str,
+        old: Option<&Value>,
+        new: Option<&Value>,
+    ) -> Result<(), Status> {
         let namespace = self.namespace(store);
         let (user, place, namespace) = (self.role.user(), self.place, namespace.as_deref());
         admission::admit(&admission::Review { user, operation, place, name, namespace, old, new })
@@ -299,7 +306,14 @@ impl Write<'_> {
     }
 
     /// Conflict first, then what is wrong with the object, then the policy: the order of the real server.
-    fn replace(&self, store: &mut ObjectStore, old: &Value, mut new: Value, writer: Writer<'_>, applied: Option<&Value>) -> Result<Response, Status> {
+    fn replace(
+        &self,
+        store: &mut ObjectStore,
+        old: &Value,
+        mut new: Value,
+        writer: Writer<'_>,
+        applied: Option<&Value>,
+    ) -> Result<Response, Status> {
         let resource = self.place.resource;
         if resource.has_status {
             new["status"] = old["status"].clone();

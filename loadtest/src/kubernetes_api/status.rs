@@ -113,9 +113,9 @@ impl Status {
 
     /// Fields that others own, by the owner's name: 409 with a cause for each.
     pub fn apply_conflict(place: &Place, conflicts: &[(String, String)]) -> Self {
-        let causes = conflicts.iter().map(|(manager, field)| {
-            json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field})
-        });
+        let causes = conflicts.iter().map(
+            |(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field}),
+        );
         let message = format!("Apply failed with {} conflict: conflicts with \"{}\"", conflicts.len(), conflicts[0].0);
         let mut status = Self::new(409, "Conflict", message).about(place.resource, place.name.as_deref());
         if let Some(details) = &mut status.details {

@@ -336,7 +336,10 @@ async fn a_scale_has_no_annotations_and_sets_the_deployments_replicas() {
     let lab = lab();
     let scale = format!("{CART}/scale");
     let (code, read) = lab.ask("admin", "GET", &scale, "", &Value::Null).await;
-    assert_eq!((code, &read["kind"], &read["spec"]["replicas"], &read["metadata"]["annotations"]), (200, &json!("Scale"), &json!(3), &Value::Null));
+    assert_eq!(
+        (code, &read["kind"], &read["spec"]["replicas"], &read["metadata"]["annotations"]),
+        (200, &json!("Scale"), &json!(3), &Value::Null)
+    );
     let mut written = read.clone();
     written["spec"]["replicas"] = json!(5);
     assert_eq!(lab.ask("admin", "PUT", &scale, "application/json", &written).await.0, 200);

@@ -35,9 +35,13 @@ mod tests {
         let raise = |bytes| Remediation::SetMemoryLimit { container: "c".into(), limit_bytes: bytes };
         let cut = |bytes| Remediation::SetResources { container: "c".into(), cpu_request_millicores: 100, memory_bytes: bytes };
         let back = |to_revision| Remediation::Rollback { to_revision };
-        for (later, earlier) in
-            [(scale(5, 3), scale(3, 5)), (scale(3, 5), scale(5, 3)), (cut(1 << 28), raise(1 << 30)), (raise(1 << 30), cut(1 << 28)), (back(4), back(3))]
-        {
+        for (later, earlier) in [
+            (scale(5, 3), scale(3, 5)),
+            (scale(3, 5), scale(5, 3)),
+            (cut(1 << 28), raise(1 << 30)),
+            (raise(1 << 30), cut(1 << 28)),
+            (back(4), back(3)),
+        ] {
             assert!(opposes(&later, &earlier).is_some(), "{later:?} after {earlier:?}");
         }
         for (later, earlier) in [

@@ -76,7 +76,11 @@ fn taken_one_by_one_episodes_that_fall_together_would_promote_too_often() {
     for _ in 0..1000 {
         let (mut right, mut wrong) = (0, 0);
         promoted += u32::from((0..300).any(|day| {
-            if rng.random_bool(rule.accuracy_threshold) { right += 5 } else { wrong += 5 }
+            if rng.random_bool(rule.accuracy_threshold) {
+                right += 5
+            } else {
+                wrong += 5
+            }
             day >= 20 && EpisodeGroups::of_one(right, wrong).refute_at_most(rule.accuracy_threshold, MISTAKE)
         }));
     }

@@ -39,8 +39,12 @@ fn pods() -> impl Strategy<Value = Pods> {
 
 fn wish() -> impl Strategy<Value = Wish> {
     let confidence = prop::sample::select(vec![0.99, 0.99, 0.99, 0.2, f64::NAN, f64::INFINITY]);
-    (any::<prop::sample::Index>(), 0u8..5, confidence, 0u8..3)
-        .prop_map(|(service, kind, confidence, goes)| Wish { service, kind, confidence, goes })
+    (any::<prop::sample::Index>(), 0u8..5, confidence, 0u8..3).prop_map(|(service, kind, confidence, goes)| Wish {
+        service,
+        kind,
+        confidence,
+        goes,
+    })
 }
 
 fn proposal(wish: &Wish, service: ServiceId, pods: &Pods) -> Proposal {

@@ -5,10 +5,10 @@ pub mod story;
 
 use picket_core::action::Digest;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LeaseView, LedgerEntry, PhaseView, StopView, WatchPage};
+use picket_core::episodes::EpisodeGroups;
 use picket_core::ids::{AgentKind, RequestId};
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
-use picket_core::episodes::EpisodeGroups;
 use picket_core::phase::{GateRule, Phase, PhaseState, gate};
 use picket_core::ports::{Bus, Coordinator, Delivery, PortError, PortResult, Subscription, TopicValue};
 use picket_core::scope::{FencingToken, Scope};
@@ -169,7 +169,8 @@ impl Coordinator for FakeCoordinator {
                 preempt_at: None,
             })
         });
-        let phase = |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()), judgements_due: vec![] };
+        let phase =
+            |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()), judgements_due: vec![] };
         Ok(CoordinatorStatus {
             now: now(),
             revision: inner.heard.len() as u64 + 411,

@@ -1,8 +1,8 @@
 //! Every request that picket makes of an API server is in `docs/kubernetes-api.md`, and the roles that ship grant exactly what they need.
 
+use super::KubernetesReader;
 use super::against_server::Simulated;
 use super::conformance;
-use super::KubernetesReader;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::middleware::{Next, from_fn};
@@ -94,7 +94,9 @@ fn granted() -> BTreeSet<(String, String)> {
         let role = documents.iter().find(|d| d["kind"] == "ClusterRole" && d["metadata"]["name"] == binding["roleRef"]["name"]).unwrap();
         let who = binding["subjects"][0]["name"].as_str().unwrap();
         for rule in role["rules"].as_array().unwrap() {
-            for (group, resource) in texts(&rule["apiGroups"]).iter().flat_map(|g| texts(&rule["resources"]).into_iter().map(move |r| (g.clone(), r))) {
+            for (group, resource) in
+                texts(&rule["apiGroups"]).iter().flat_map(|g| texts(&rule["resources"]).into_iter().map(move |r| (g.clone(), r)))
+            {
                 granted.extend(texts(&rule["verbs"]).iter().map(|verb| (who.to_owned(), format!("{verb} {resource}.{group}"))));
             }
         }
