@@ -12,6 +12,8 @@ use std::path::Path;
 const FILE_MAX: u64 = 1 << 20;
 /// Scenarios of a set.
 const SCENARIOS_MAX: usize = 10_000;
+/// Values of a truth, what its aliases repeat among them.
+const NODES_MAX: usize = 50_000;
 /// Entries of a list.
 const LIST_MAX: usize = 500;
 
@@ -131,10 +133,11 @@ fn group(at: &At<'_>) -> Result<Group, DatasetError> {
 }
 
 fn truth(path: &Path) -> Result<Truth, DatasetError> {
-    let value: Value = serde_saphyr::from_str(&content(path)?).map_err(|error| DatasetError::Malformed {
+    let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_nodes: NODES_MAX }, with_snippet: false };
+    let value: Value = serde_saphyr::from_str_with_options(&content(path)?, options).map_err(|error| DatasetError::Malformed {
         path: path.to_owned(),
         line: error.location().map_or(0, |at| at.line() as usize),
-        why: error.without_snippet().to_string(),
+        why: error.to_string(),
     })?;
     let whole = At { path, key: String::new(), value: &value };
     let spec = whole.get("spec");
