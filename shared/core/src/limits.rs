@@ -261,7 +261,9 @@ pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -
         broken.push(Violation::new(LimitRule::BlastRadius, None, reason));
     }
     let cost = cost_pods(action, known);
-    if let Some(allowed) = known.disruptions_allowed.filter(|allowed| cost > *allowed) {
+    // To cut a workload off is the point of a quarantine; a budget for upkeep does not speak of it.
+    let asks_budget = action.kind() != RemediationKind::Quarantine;
+    if let Some(allowed) = known.disruptions_allowed.filter(|allowed| asks_budget && cost > *allowed) {
         let why = format!("a PodDisruptionBudget lets {allowed} pods of {service} go, the act takes {cost}");
         broken.push(Violation::new(LimitRule::DisruptionBudget, None, why));
     }
@@ -408,8 +410,10 @@ mod tests {
             assert_eq!(said.contains(&LimitRule::DisruptionBudget), broken, "{allowed:?}");
         }
         let raise = Remediation::ExpandVolume { claim: "data".into(), size_bytes: 1 };
-        let free = Action { remediation: raise, ..action };
-        assert!(check_target(&rules, &facts, &free).is_empty(), "what takes no pod asks no budget");
+        for remediation in [raise, Remediation::Quarantine] {
+            let free = Action { remediation, ..action.clone() };
+            assert!(check_target(&rules, &facts, &free).is_empty(), "{free:?} asks no budget");
+        }
     }
 
     #[test]
