@@ -182,6 +182,7 @@ impl Coordinator for FakeCoordinator {
             leases: leases.collect(),
             violations: picket_core::invariants::no_violations(),
             facts_age_ms: BTreeMap::from([("east".into(), 1200), ("west".into(), 900)]),
+            breakers: BTreeMap::new(),
             leases_total: 0,
             policy_version: 0,
             backup_revision: 0,
