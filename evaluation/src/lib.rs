@@ -4,6 +4,7 @@ mod calendar;
 mod csv;
 mod dataset;
 pub mod grounding;
+pub mod itbench;
 pub mod nab;
 pub mod nezha;
 pub mod petshop;

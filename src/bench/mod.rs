@@ -4,7 +4,9 @@ mod coordinator;
 mod detect;
 mod diagnosis;
 mod embed;
+mod graph;
 mod long_log;
+mod policy;
 
 use crate::wiring::Wiring;
 
@@ -19,6 +21,10 @@ pub enum BenchCommand {
     Diagnosis(diagnosis::DiagnosisOptions),
     /// The embedding model on short and long texts.
     Embed(embed::EmbedOptions),
+    /// The service graph: blast radii and updates.
+    Graph(graph::GraphOptions),
+    /// One decision: the policy alone, and with a coordinator of three nodes on this machine.
+    Policy(policy::PolicyOptions),
 }
 
 /// Runs it. `wiring` is asked for where a mesh is measured: the rest needs none.
@@ -31,5 +37,7 @@ pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &Benc
         BenchCommand::Detect(options) => detect::run(options),
         BenchCommand::Diagnosis(options) => diagnosis::run(options),
         BenchCommand::Embed(options) => embed::run(options),
+        BenchCommand::Graph(options) => graph::run(options),
+        BenchCommand::Policy(options) => policy::run(options).await,
     }
 }

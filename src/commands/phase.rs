@@ -85,6 +85,14 @@ pub async fn run(wiring: &Wiring, command: &PhaseCommand) -> anyhow::Result<()> 
                 })
                 .collect();
             table::print(["AGENT", "PHASE", "EPISODES", "ACCURACY (95 %)", "VIOLATIONS", "MISSING FOR THE NEXT"], &rows, "no agents");
+            for (agent, due) in status.phases.iter().filter_map(|(agent, view)| Some((agent, view.judgements_due.first()?))) {
+                let left_h = due.by.since_ms(status.now) as f64 / 3_600_000.0;
+                let all = status.phases[agent].judgements_due.len();
+                println!(
+                    "{agent}: {all} diagnoses must be judged; {} counts as wrong in {left_h:.0} h: picket incident adjudicate {} --correct",
+                    due.incident, due.incident
+                );
+            }
             Ok(())
         }
         PhaseCommand::Promote { agent, json } => {

@@ -1,14 +1,18 @@
-//! `picket policy show | check | set`: limits, approvals and caps, changed while the coordinator runs.
+//! `picket policy show | check | set | freeze | thaw`: limits, approvals, caps and freezes, changed while the coordinator runs.
 
 use crate::wiring::Wiring;
 use anyhow::{Context as _, bail};
+use picket_core::action::RemediationKind;
+use picket_core::config::Span;
 use picket_core::coordination::Command;
+use picket_core::freeze::{Freeze, FreezeTime};
 use picket_core::policy::Policy;
+use picket_core::ports::Coordinator as _;
 use picket_state_machine::Settings;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Hard limits, severities that need a person, and caps on phases.
+/// Hard limits, severities that need a person, caps on phases, and times in which nothing is changed.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum PolicyCommand {
     /// The policy in force, in the form of the file that `set` takes.
@@ -34,6 +38,38 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// From now on nothing is changed, for a while. Undos go on; repeated freezes are written into the policy (`show`, `set`).
+    Freeze {
+        /// How long: `90m`, `4h`, `2d`.
+        #[arg(long = "for", value_name = "TIME")]
+        lasts: Span,
+        /// Only in this cluster.
+        #[arg(long)]
+        cluster: Option<String>,
+        /// Only in this namespace.
+        #[arg(long)]
+        namespace: Option<String>,
+        /// A kind of act that goes on all the same (`quarantine`); may be repeated.
+        #[arg(long, value_name = "KIND", value_parser = kind)]
+        except: Vec<RemediationKind>,
+        /// Told to whoever is refused.
+        #[arg(long)]
+        why: String,
+        /// Machine output: the policy in force afterwards.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ends every freeze that was given by `freeze`, those of the past among them.
+    Thaw {
+        /// Machine output: the policy in force afterwards.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn kind(text: &str) -> Result<RemediationKind, String> {
+    let known = || RemediationKind::ALL.map(RemediationKind::as_str).join(", ");
+    RemediationKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| format!("no kind of act; there are {}", known()))
 }
 
 /// Runs it.
@@ -52,20 +88,53 @@ pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &Poli
             Ok(())
         }
         PolicyCommand::Set { file, json } => {
-            let wiring = wiring()?;
-            let seen = read(file)?;
-            let policy = Policy { version: seen.version + 1, ..seen };
-            let version = policy.version;
-            super::submit(&wiring, Command::SetPolicy { policy: Box::new(policy) })
-                .await
-                .context("the policy was not set (`picket policy show` prints the one in force)")?;
-            if *json {
-                return super::print_json(&super::as_person(&wiring)?.policy().await?);
+            let version = put(&wiring()?, read(file)?, *json).await?;
+            if !json {
+                println!("policy version {version} is in force");
             }
-            println!("policy version {version} is in force");
+            Ok(())
+        }
+        PolicyCommand::Freeze { lasts, cluster, namespace, except, why, json } => {
+            let wiring = wiring()?;
+            let person = super::as_person(&wiring)?;
+            let now = person.status().await?.now;
+            let mut policy = person.policy().await?;
+            let when = FreezeTime::Between { from: now, until: now.plus_ms(lasts.ms()) };
+            let (cluster, namespace) = (cluster.as_deref().map(Into::into), namespace.clone());
+            policy.freezes.retain(|freeze| !matches!(freeze.when, FreezeTime::Between { until, .. } if until <= now));
+            policy.freezes.push(Freeze { cluster, namespace, when, except: except.clone(), why: why.clone() });
+            put(&wiring, policy, *json).await?;
+            if !json {
+                println!("nothing is changed for {lasts}; `picket policy thaw` ends it sooner");
+            }
+            Ok(())
+        }
+        PolicyCommand::Thaw { json } => {
+            let wiring = wiring()?;
+            let mut policy = super::as_person(&wiring)?.policy().await?;
+            let before = policy.freezes.len();
+            policy.freezes.retain(|freeze| !matches!(freeze.when, FreezeTime::Between { .. }));
+            let ended = before - policy.freezes.len();
+            put(&wiring, policy, *json).await?;
+            if !json {
+                println!("{ended} freezes have ended");
+            }
             Ok(())
         }
     }
+}
+
+/// Puts a policy in force in place of the one of its version, and prints it as JSON when asked.
+async fn put(wiring: &Wiring, seen: Policy, json: bool) -> anyhow::Result<u64> {
+    let policy = Policy { version: seen.version + 1, ..seen };
+    let version = policy.version;
+    super::submit(wiring, Command::SetPolicy { policy: Box::new(policy) })
+        .await
+        .context("the policy was not set (`picket policy show` prints the one in force)")?;
+    if json {
+        super::print_json(&super::as_person(wiring)?.policy().await?)?;
+    }
+    Ok(version)
 }
 
 /// Reads a policy, and refuses what would be ignored or could never be in force.
@@ -78,8 +147,8 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
     if let Some(key) = unknown_key(&value, &serde_json::to_value(&policy)?) {
         bail!("{name}: `{key}` is no key of a policy; remove it or correct its name");
     }
-    let Policy { limits, approval_severities, caps, .. } = policy.clone();
-    Settings { limits, approval_severities, caps, ..Settings::default() }.validate().with_context(|| name.to_string())?;
+    let Policy { limits, approval_severities, caps, freezes, .. } = policy.clone();
+    Settings { limits, approval_severities, caps, freezes, ..Settings::default() }.validate().with_context(|| name.to_string())?;
     Ok(policy)
 }
 
@@ -111,7 +180,7 @@ mod tests {
     }
 
     fn policy() -> Value {
-        let policy = Policy { version: 3, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![] };
+        let policy = Policy { version: 3, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![], freezes: vec![] };
         serde_json::to_value(policy).unwrap()
     }
 

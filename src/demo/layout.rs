@@ -82,6 +82,7 @@ impl Layout {
         // A run is minutes long: an outcome is seen within the minute, and the graph is fresh from the start.
         config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
+        config.timing.warmup = Span::from_s(20);
         let mut ports = Ports::default();
         let mesh = &mut config.mesh;
         mesh.pki_dir = dir.join("pki").display().to_string();

@@ -1,5 +1,6 @@
 //! `picket eval`: measures the pipeline.
 
+mod itbench;
 mod nab;
 mod retrieval;
 mod root_cause;
@@ -19,6 +20,9 @@ pub enum EvalCommand {
     PetShop(root_cause::PetShopOptions),
     /// Root-cause ranking on a day of Nezha, from metrics alone.
     Nezha(root_cause::NezhaOptions),
+    /// Live diagnosis on the alerts of ITBench's incidents alone: place of the cause, abstentions, acts.
+    #[command(name = "itbench")]
+    ItBench(itbench::ItBenchOptions),
     /// The streaming detector on the Numenta Anomaly Benchmark.
     Nab(nab::NabOptions),
     /// The knowledge search on runbooks and alerts: recall, reciprocal rank, time.
@@ -34,6 +38,7 @@ pub async fn run(command: &EvalCommand) -> anyhow::Result<()> {
         EvalCommand::Scenarios(options) => scenarios::run(options).await,
         EvalCommand::PetShop(options) => root_cause::petshop(options).await,
         EvalCommand::Nezha(options) => root_cause::nezha(options).await,
+        EvalCommand::ItBench(options) => itbench::run(options).await,
         EvalCommand::Nab(options) => nab::run(options).await,
         EvalCommand::Retrieval(options) => retrieval::run(options).await,
     }

@@ -141,6 +141,7 @@ impl World {
         let mut config = Config::default();
         config.safety.remediation.post_action_monitor_window = Span::from_s(60);
         config.observability.dependency_graph_refresh_interval = Span::from_s(5);
+        config.timing.warmup = Span::from_s(WARMUP_S as i64);
         let now = Arc::new(AtomicI64::new(START.0));
         let clock = {
             let now = now.clone();

@@ -1,5 +1,6 @@
 //! `picket actuator`: one cluster's hands. The only role that holds write credentials.
 
+use super::failpoint::{self, Failing};
 use crate::counted::Counted;
 use crate::outer_lock;
 use crate::wiring::{Wiring, executor};
@@ -8,6 +9,7 @@ use picket_adapters::sqlite::SqliteAuditLog;
 use picket_coordinator::pki;
 use picket_core::ids::Principal;
 use picket_pipeline::actuator::{Actuator, ActuatorPorts, ActuatorSettings};
+use std::path::PathBuf;
 
 /// How long one watch of the ledger waits for a change, real time.
 const WATCH_MS: u64 = 500;
@@ -40,11 +42,13 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         journal_age_ms: timing.journal_age.ms(),
         journal_entries_max: JOURNAL_ENTRIES_MAX,
     };
+    let folder = std::env::var_os(failpoint::VARIABLE).filter(|_| known.simulated);
+    let fails_at = folder.map(|folder| PathBuf::from(folder).join(cluster));
     let ports = ActuatorPorts {
-        coordinator: Counted(wiring.coordinator(&Principal::Actuator(cluster.into()))?),
-        executor: executor(known)?,
-        audit: SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?,
-        journal: FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?,
+        coordinator: Failing::new(Counted(wiring.coordinator(&Principal::Actuator(cluster.into()))?), fails_at.clone()),
+        executor: Failing::new(executor(known)?, fails_at.clone()),
+        audit: Failing::new(SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?, fails_at.clone()),
+        journal: Failing::new(FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?, fails_at),
     };
     let mut actuator = Actuator::new(settings, ports, outer_lock::from_config(&wiring.config)?);
     tracing::info!(cluster, "actuator is up");

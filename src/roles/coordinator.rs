@@ -34,10 +34,11 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
 /// A day that is not compressed.
 const DAY_S: f64 = 86_400.0;
 
-/// The gate counts a day as `day_s` seconds.
+/// A day lasts `day_s` seconds, an hour a 24th of it.
 pub fn compress_days(settings: &mut Settings, day_s: f64) {
     settings.gate.days_min *= day_s / DAY_S;
     settings.episode_ms = (day_s * 1000.0) as i64;
+    settings.hour_ms = settings.episode_ms / 24;
 }
 
 /// Runs node `id` until it is asked to end. The first of the configured nodes founds the group, unless it is to `join` one.

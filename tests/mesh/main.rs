@@ -4,6 +4,7 @@ mod browser;
 mod commands;
 mod coordinator;
 mod demo;
+mod failpoints;
 mod kill_nine;
 mod replay;
 mod run;

@@ -39,6 +39,11 @@ pub struct DemoRun {
 impl DemoRun {
     /// Starts one that runs until it is dropped.
     pub fn start(scenario: &str, seed: u64) -> Self {
+        Self::start_with(scenario, seed, &[])
+    }
+
+    /// The same, with these variables in the environment of every part.
+    pub fn start_with(scenario: &str, seed: u64, variables: &[(&str, &Path)]) -> Self {
         let alone = alone();
         _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -48,6 +53,7 @@ impl DemoRun {
             .args(["demo", "--scenario", scenario, "--seed", &seed.to_string(), "--seconds", "300", "--listen", &dashboard, "--dir"])
             .arg(folder.path().join("run"))
             .env("PICKET_SUPERVISED", "1")
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -115,11 +121,11 @@ impl DemoRun {
         picket().arg("--config").arg(self.dir().join("picket.yaml")).args(args).output().unwrap()
     }
 
-    /// An object of a simulated cluster, by the observer's credentials.
+    /// An object of a simulated cluster, by the actuator's credentials: the observer's only list.
     pub async fn object(&self, cluster: &str, path: &str) -> serde_json::Value {
         let wiring = Wiring::load(&self.dir().join("picket.yaml")).unwrap();
         let cluster = wiring.cluster(cluster).unwrap();
-        let token = std::fs::read_to_string(Path::new(&cluster.read_token_file)).unwrap();
+        let token = std::fs::read_to_string(Path::new(&cluster.write_token_file)).unwrap();
         let answer = reqwest::Client::new().get(format!("{}{path}", cluster.api_url)).bearer_auth(token.trim()).send().await.unwrap();
         answer.json().await.unwrap()
     }

@@ -61,6 +61,7 @@ fn settings() -> Settings {
             cooldown_ms: 4_000,
             evidence_ttl_ms: 8_000,
             facts_ttl_ms: 4_000,
+            breaker_failures: 3,
             ..LimitRules::default()
         },
         demonstration: true,
@@ -74,6 +75,7 @@ fn settings() -> Settings {
         lease_ttl_ms: 8_000,
         refresh_ttl_ms: 3_000,
         preempt_grace_ms: 1_000,
+        hour_ms: 6_000,
         entries_ended_max: 64,
         changes_max: 128,
         ..Settings::default()

@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::planted::{Fault, is_planted};
 use crate::state::State;
-use crate::{bounds, budget, cooldown, phase, restore};
+use crate::{bounds, budget, caution, cooldown, phase, restore};
 use picket_core::invariants::Invariant;
 use picket_core::limits::{LimitRule, Violation, check_age, check_budget, check_confidence, check_cooldown, check_target, cost_pods};
 use picket_core::phase::Phase;
@@ -28,9 +28,11 @@ pub(crate) fn severity_now(state: &State, entry: &Entry) -> Severity {
     before.map(|e| e.view.severity).fold(entry.view.severity.graver(own), Severity::graver)
 }
 
-/// Whether a person must say yes, by phase and severity now.
+/// Whether a person must say yes, by phase and severity now, and by what was done within the hour.
 pub(crate) fn needs_approval(state: &State, entry: &Entry) -> bool {
-    phase::allowed(state, entry) < Phase::Autonomous || state.settings.needs_approval(entry.view.severity)
+    phase::allowed(state, entry) < Phase::Autonomous
+        || state.settings.needs_approval(entry.view.severity)
+        || caution::oscillates(state, entry).is_some()
 }
 
 /// Every broken limit. An undo is exempt from cooldown, phase and budget (it inherits one), not from STOP and fresh facts.
@@ -52,6 +54,7 @@ pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
         broken.push(Violation::new(LimitRule::NotAllowed, Some(Invariant::I12), why));
     }
     broken.extend(check_confidence(rules, kind, proposal.confidence));
+    broken.extend(caution::broken(state, entry));
     let cooling = cooldown::until(state, &action.service, kind, entry.id());
     broken.extend(check_cooldown(kind, &action.service, cooling, now));
     let (cooling, max) = (state.cooldowns.len(), state.settings.cooldowns_max);

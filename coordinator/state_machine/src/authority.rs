@@ -60,6 +60,7 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
         | Command::SetPolicy { .. }
         | Command::WaiveJournal { .. }
         | Command::RetireCluster { .. }
+        | Command::ResetBreaker { .. }
         | Command::ChangeMembers { .. }
         | Command::Adjudicate { .. } => match who {
             Principal::Human(_) => Ok(()),

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::state::State;
-use crate::{admission, budget, facts, ledger, phase, restore};
+use crate::{admission, budget, caution, facts, ledger, phase, restore};
 use picket_core::action::Digest;
 use picket_core::claim::{ClaimBody, ClaimRequest};
 use picket_core::invariants::Invariant;
@@ -50,8 +50,10 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
         state.leases.set_expiry(id, until);
         state.leases.set_notice(id, None);
     }
+    let claimed = entry.clone();
     match ledger::step_with(state, &claim.entry, LedgerEvent::Claim, |e| *e = entry) {
         Ok(_) => {
+            caution::note_claim(state, &claimed);
             budget::note_reservation(state, &cluster);
             let (entry, digest, actuator_epoch) = (claim.entry.clone(), claim.digest.clone(), claim.actuator_epoch);
             Reply::Claimed { claim: ClaimBody { entry, digest, actuator_epoch, claimed_at: now, act_deadline, token } }

@@ -55,7 +55,8 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
         | Command::SetPhase { why, .. }
         | Command::RestartEvidence { why, .. }
         | Command::WaiveJournal { why, .. }
-        | Command::RetireCluster { why, .. } => short("the reason", why, TEXT_BYTES_MAX),
+        | Command::RetireCluster { why, .. }
+        | Command::ResetBreaker { why, .. } => short("the reason", why, TEXT_BYTES_MAX),
         Command::ReportViolation { detail, .. } => short("the detail", detail, TEXT_BYTES_MAX),
         Command::Adjudicate { adjudication } => {
             if adjudication.stated.is_some_and(|stated| !(0.0..=1.0).contains(&stated)) {

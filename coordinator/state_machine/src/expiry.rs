@@ -1,18 +1,18 @@
 //! What runs out, runs out by the replicated clock.
 
 use crate::state::State;
-use crate::{cooldown, lease, ledger};
+use crate::{cooldown, lease, ledger, sample};
 use picket_core::ids::EntryId;
 use picket_core::ledger::{EntryState, LedgerEvent};
 use picket_core::time::Timestamp;
 
 impl State {
-    /// When the next entry or lease runs out: a tick is due then.
+    /// When the next entry, lease or time to judge runs out: a tick is due then.
     #[must_use]
     pub fn deadline_next(&self) -> Option<Timestamp> {
         let entries = self.deadlines.first().map(|(at, _)| *at);
         let waiting = self.waiting.due_next(self.settings.starvation_ms);
-        entries.into_iter().chain(self.leases.due_next()).chain(waiting).min()
+        entries.into_iter().chain(self.leases.due_next()).chain(waiting).chain(sample::due_next(self)).min()
     }
 }
 
@@ -26,6 +26,7 @@ pub(crate) fn due(state: &State, of: EntryState, deadline: Option<Timestamp>) ->
 pub(crate) fn expire(state: &mut State) {
     let now = state.now();
     lease::expire(state);
+    sample::expire(state);
     let starvation_ms = state.settings.starvation_ms;
     state.waiting.expire(now, starvation_ms);
     let over: Vec<EntryId> = state.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| id.clone()).collect();

@@ -1,5 +1,6 @@
 //! What the observers vouch for, in the order in which they saw it [M9].
 
+use crate::caution::Recent;
 use crate::reply::Reply;
 use crate::restore::Journal;
 use crate::state::State;
@@ -27,6 +28,9 @@ pub(crate) struct ClusterBook {
     pub needs_fence: bool,
     /// After a restore: whether its actuator's journal was read.
     pub journal: Journal,
+    /// What happened within the hour.
+    #[serde(default)]
+    pub recent: Recent,
 }
 
 /// The book of a cluster; `None` when there are too many.
@@ -61,6 +65,8 @@ pub(crate) fn post(state: &mut State, facts: &ClusterFacts) -> Reply {
             format!("reading {} of {} is not newer than {}: dropped", facts.seq, facts.cluster, known.seq),
         );
     }
+    let gap_ms = book.facts.as_ref().map(|before| facts.echo.since_ms(before.echo));
+    book.recent.note_reading(now, gap_ms, state.settings.limits.facts_ttl_ms);
     book.facts = Some(facts.clone());
     Reply::Done
 }

@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::state::State;
 use crate::waiting::Asker;
-use crate::{budget, cooldown, expiry, lease, planted};
+use crate::{budget, caution, cooldown, expiry, lease, planted};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ids::EntryId;
 use picket_core::invariants::Invariant;
@@ -97,6 +97,9 @@ pub(crate) fn step_with(
     }
     if claimed && !undo && cooldown::is_resolution(from, to) {
         cooldown::start(state, service, kind);
+    }
+    if claimed {
+        caution::note_end(state, &cluster, to);
     }
     record(state, id);
     if let Some(parent) = parent {

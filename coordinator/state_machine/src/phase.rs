@@ -3,6 +3,7 @@
 use crate::bounds;
 use crate::entry::Entry;
 use crate::reply::Reply;
+use crate::sample::{self, Sample};
 use crate::state::State;
 use crate::{ledger, stop};
 use picket_core::ids::{AgentKind, EntryId, Principal};
@@ -21,6 +22,9 @@ pub(crate) struct Phases {
     pub by_agent: BTreeMap<AgentKind, PhaseState>,
     /// `agent/episode` → when it was counted.
     pub episodes: BTreeMap<String, Timestamp>,
+    /// What must be judged.
+    #[serde(default)]
+    pub sample: Sample,
 }
 
 impl Phases {
@@ -33,10 +37,22 @@ impl Phases {
         self.by_agent.get(&agent).cloned().unwrap_or_default()
     }
 
+    /// The same, with what days that are over by now have proven.
+    pub(crate) fn proven(&self, agent: AgentKind, now: Timestamp, day_ms: i64) -> PhaseState {
+        let mut known = self.state_of(agent);
+        known.groups.end_days_before(day(now, day_ms));
+        known
+    }
+
     /// Forgets episodes that may count again.
     pub(crate) fn forget(&mut self, now: Timestamp, episode_ms: i64) {
         self.episodes.retain(|_, at| now.since_ms(*at) < episode_ms);
     }
+}
+
+/// Episodes are grouped by the day, and once a day is what the same episode counts.
+const fn day(now: Timestamp, day_ms: i64) -> i64 {
+    now.0.div_euclid(day_ms)
 }
 
 /// The phase for this act: its agent's, unless a cap is lower.
@@ -57,6 +73,7 @@ pub(crate) fn restart_evidence(state: &mut State, who: &Principal, agent: AgentK
     let known = state.phases.state_of(agent);
     let fresh = PhaseState { phase: known.phase, since: known.since, because: known.because, ..PhaseState::default() };
     state.phases.by_agent.insert(agent, fresh);
+    sample::forget(state, agent);
     Reply::Done
 }
 
@@ -94,7 +111,8 @@ pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phas
     if state.stop.set {
         return Reply::refused(LimitRule::Stopped, format!("STOP is set by {}: release it first", state.stop.by));
     }
-    let mut missing = gate(&known, &state.settings.gate).missing;
+    let proven = state.phases.proven(agent, now, state.settings.episode_ms);
+    let mut missing = gate(&proven, &state.settings.gate).missing;
     if to == Phase::Autonomous && known.phase == Phase::Observe {
         missing.push("one step at a time: Assist first".to_owned());
     }
@@ -110,14 +128,25 @@ pub(crate) fn set(state: &mut State, who: &Principal, agent: AgentKind, to: Phas
     Reply::Done
 }
 
-enum Counted {
+/// One adjudicated episode.
+pub(crate) struct Judged<'a> {
+    pub agent: AgentKind,
+    pub episode: &'a str,
+    pub cause: &'a str,
+    pub diagnosed: bool,
+    pub stated: Option<f64>,
+    pub correct: bool,
+}
+
+pub(crate) enum Counted {
     Yes,
     Already,
     Full,
 }
 
 /// Counts an episode once within a day.
-fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, stated: Option<f64>, correct: bool) -> Counted {
+pub(crate) fn count(state: &mut State, said: Judged<'_>) -> Counted {
+    let Judged { agent, episode, cause, diagnosed, stated, correct } = said;
     let now = state.now();
     let key = format!("{agent}/{episode}");
     let episode_ms = state.settings.episode_ms;
@@ -137,6 +166,7 @@ fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, st
     if diagnosed {
         known.episodes += 1;
         known.correct += u32::from(correct);
+        known.groups.count(day(now, episode_ms), cause, correct);
         if let Some(stated) = stated {
             known.reliability.count(stated, correct);
         }
@@ -153,8 +183,19 @@ fn count(state: &mut State, agent: AgentKind, episode: &str, diagnosed: bool, st
 
 /// A person's judgement. It carries the person's name and the coordinator's time, whatever was written into it.
 pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
-    match count(state, said.agent, &said.episode, said.diagnosed, said.stated, said.correct) {
-        Counted::Yes | Counted::Already => Reply::Done,
+    let judged = Judged {
+        agent: said.agent,
+        episode: &said.episode,
+        cause: said.cause(),
+        diagnosed: said.diagnosed,
+        stated: said.stated,
+        correct: said.correct,
+    };
+    match count(state, judged) {
+        Counted::Yes | Counted::Already => {
+            sample::answered(state, &said.incident);
+            Reply::Done
+        }
         Counted::Full => {
             let (have, max) = (state.phases.episodes.len(), state.settings.episodes_max);
             bounds::refuse("episodes_max", have, max, "episodes of the last day are remembered (adjudicate again later)")
@@ -166,7 +207,8 @@ pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
 pub(crate) fn regression(state: &mut State, id: &EntryId) {
     let Some(agent) = state.entries.get(id).filter(|e| !e.is_undo()).map(|e| e.agent()) else { return };
     // When it cannot be remembered it is not counted: the person who is paged will adjudicate it.
-    let _ = count(state, agent, &format!("regressed/{id}"), true, None, false);
+    let episode = format!("regressed/{id}");
+    let _ = count(state, Judged { agent, episode: &episode, cause: &episode, diagnosed: true, stated: None, correct: false });
 }
 
 /// Somebody saw an invariant broken: counted, and whose doing it was only observes from now on.

@@ -52,12 +52,16 @@ pub enum Fault {
     UndoAnewOnOldFacts,
     /// After a restore an act that the ledger does not know as claimed is listed, and nobody is asked.
     JournalOnlyListed,
+    /// A freeze is looked at when an act is proposed, and not when it is claimed.
+    FreezeOnlyAtProposal,
+    /// The breaker closes by itself after a minute.
+    BreakerClosesWithTime,
 }
 
 #[cfg(feature = "planted-faults")]
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::TokenOfThisNode,
         Self::ClockOfThisNode,
         Self::AnswersNotInSnapshot,
@@ -75,6 +79,8 @@ impl Fault {
         Self::FenceNotAwaited,
         Self::UndoAnewOnOldFacts,
         Self::JournalOnlyListed,
+        Self::FreezeOnlyAtProposal,
+        Self::BreakerClosesWithTime,
     ];
 }
 

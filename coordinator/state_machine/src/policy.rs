@@ -15,8 +15,8 @@ impl State {
     /// What is in force.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        let Settings { limits, approval_severities, caps, .. } = self.settings.clone();
-        Policy { version: self.policy_version, limits, approval_severities, caps }
+        let Settings { limits, approval_severities, caps, freezes, .. } = self.settings.clone();
+        Policy { version: self.policy_version, limits, approval_severities, caps, freezes }
     }
 }
 
@@ -30,6 +30,7 @@ pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
         limits: policy.limits.clone(),
         approval_severities: policy.approval_severities.clone(),
         caps: policy.caps.clone(),
+        freezes: policy.freezes.clone(),
         ..state.settings.clone()
     };
     if let Err(why) = settings.validate() {

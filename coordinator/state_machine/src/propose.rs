@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::reply::{Reply, Ruling};
 use crate::state::State;
-use crate::{admission, bounds, ledger, permitted, phase, queue};
+use crate::{admission, bounds, caution, ledger, permitted, phase, queue, sample};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ids::EntryId;
 use picket_core::ledger::EntryState;
@@ -48,6 +48,7 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
         // The same wish under another request id: it has an entry already.
         return ruled(state, &entry.id().clone());
     }
+    sample::note(state, proposal);
     let id = state.next_entry_id();
     let mut entry = blank(id, Work::Do { action: proposal.action.clone() }, proposal.clone());
     entry.view.severity = admission::severity_now(state, &entry);
@@ -62,6 +63,8 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
     } else if phase == Phase::Observe || state.stop.set {
         EntryState::Shadowed
     } else if admission::needs_approval(state, &entry) {
+        // Nothing is broken; whoever is asked should know of it.
+        entry.view.violations.extend(caution::oscillates(state, &entry));
         EntryState::AwaitingApproval
     } else if queue::may_go(state, &entry) {
         permitted::issue(state, &mut entry, false);

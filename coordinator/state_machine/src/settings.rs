@@ -1,5 +1,7 @@
 //! What every node must agree on. It is part of the state.
 
+use crate::caution::REMEMBERED_MAX;
+use picket_core::freeze::Freeze;
 use picket_core::limits::LimitRules;
 use picket_core::phase::GateRule;
 use picket_core::policy::PhaseCap;
@@ -26,6 +28,8 @@ impl Default for Priorities {
 
 /// Phase caps that may be in force at once.
 pub(crate) const CAPS_MAX: usize = 64;
+/// Freezes likewise.
+pub(crate) const FREEZES_MAX: usize = 64;
 
 /// Limits, gate, and every length of time of PROTOCOL.md.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,8 @@ pub struct Settings {
     pub approval_severities: Vec<u8>,
     /// Phases are capped for some acts.
     pub caps: Vec<PhaseCap>,
+    /// Times in which nothing is changed.
+    pub freezes: Vec<Freeze>,
     /// Whose work goes first.
     pub priorities: Priorities,
     /// True under the demonstration CA: phases by fiat, permits that a real actuator refuses.
@@ -77,8 +83,12 @@ pub struct Settings {
     pub request_retention_ms: i64,
     /// Largest jump of the replicated clock at a leader change (ε).
     pub clock_jump_ms: i64,
-    /// The same episode within this counts once.
+    /// The same episode within this counts once, and episodes of one cause within a day of this length are one group.
     pub episode_ms: i64,
+    /// One diagnosis in so many must be judged by a person.
+    pub judge_one_in: u32,
+    /// Rates, failures and oscillation are counted over this.
+    pub hour_ms: i64,
     /// Entries that may be open at once.
     pub entries_open_max: usize,
     /// Ended entries that are kept.
@@ -112,6 +122,7 @@ impl Default for Settings {
             gate: GateRule::default(),
             approval_severities: vec![1, 2],
             caps: Vec::new(),
+            freezes: Vec::new(),
             priorities: Priorities::default(),
             demonstration: false,
             lease_through_observing: true,
@@ -132,6 +143,8 @@ impl Default for Settings {
             request_retention_ms: 5 * 60_000,
             clock_jump_ms: 2_000,
             episode_ms: 24 * 3_600_000,
+            judge_one_in: 5,
+            hour_ms: 3_600_000,
             entries_open_max: 512,
             entries_ended_max: 1024,
             changes_max: 4096,
@@ -161,8 +174,11 @@ pub enum SettingsError {
     #[error("{0} must be 1 to 31")]
     Class(&'static str),
     /// Too many caps or severities.
-    #[error("at most {CAPS_MAX} caps and 4 severities")]
+    #[error("at most {CAPS_MAX} caps, {FREEZES_MAX} freezes and 4 severities")]
     TooMany,
+    /// A count within the hour is out of range.
+    #[error("{0} must be 1 to {REMEMBERED_MAX}")]
+    Count(&'static str),
     /// The first must be at least the second.
     #[error("{0} must be at least {1}: {2}")]
     TooShort(&'static str, &'static str, &'static str),
@@ -197,6 +213,9 @@ impl Settings {
             ("cooldowns_max", self.cooldowns_max as i64),
             ("clusters_max", self.clusters_max as i64),
             ("episodes_max", self.episodes_max as i64),
+            ("episode_ms", self.episode_ms),
+            ("hour_ms", self.hour_ms),
+            ("judge_one_in", i64::from(self.judge_one_in)),
         ] {
             if value <= 0 {
                 return Err(SettingsError::NotPositive(name));
@@ -205,6 +224,13 @@ impl Settings {
         let ratio = self.limits.max_fleet_restart_ratio;
         if !ratio.is_finite() || !(0.0..=0.25).contains(&ratio) {
             return Err(SettingsError::Ratio);
+        }
+        for (name, count) in
+            [("limits.max_actions_per_hour", self.limits.max_actions_per_hour), ("limits.breaker_failures", self.limits.breaker_failures)]
+        {
+            if !(1..=REMEMBERED_MAX).contains(&(count as usize)) {
+                return Err(SettingsError::Count(name));
+            }
         }
         for (name, class) in [
             ("priorities.containment", self.priorities.containment),
@@ -215,7 +241,7 @@ impl Settings {
                 return Err(SettingsError::Class(name));
             }
         }
-        if self.caps.len() > CAPS_MAX || self.approval_severities.len() > 4 {
+        if self.caps.len() > CAPS_MAX || self.freezes.len() > FREEZES_MAX || self.approval_severities.len() > 4 {
             return Err(SettingsError::TooMany);
         }
         if self.lease_ttl_ms < self.permit_ttl_ms + self.clock_jump_ms {

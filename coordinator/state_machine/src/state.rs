@@ -16,7 +16,8 @@ use crate::settings::Settings;
 use crate::token::{COUNTER_MAX, Tokens};
 use crate::waiting::Line;
 use crate::{
-    approval, authority, bounds, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report, restore,
+    approval, authority, bounds, caution, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report,
+    restore,
 };
 use crate::{stop, undo};
 use picket_core::action::RemediationKind;
@@ -248,6 +249,7 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::BackupTaken { revision } => restore::backup_taken(state, *revision),
         Command::WaiveJournal { cluster, .. } => restore::waive(state, cluster),
         Command::RetireCluster { cluster, .. } => restore::retire(state, cluster),
+        Command::ResetBreaker { cluster, .. } => caution::reset(state, who, cluster),
         Command::ChangeMembers { change } => members::change(state, who, change),
         Command::Tick => {
             expiry::forget(state);

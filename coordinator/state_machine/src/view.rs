@@ -2,9 +2,9 @@
 
 use crate::lease::{Holder, Lease};
 use crate::state::State;
-use crate::{planted, restore, stop};
-use picket_core::coordination::{CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
-use picket_core::ids::{AgentKind, EntryId};
+use crate::{planted, restore, sample, stop};
+use picket_core::coordination::{BreakerView, CoordinatorStatus, LeaseView, LedgerEntry, PhaseView};
+use picket_core::ids::{AgentKind, ClusterName, EntryId};
 use picket_core::invariants::Invariant;
 use picket_core::phase::gate;
 use picket_core::scope::Scope;
@@ -15,6 +15,10 @@ const LEASES_SHOWN_MAX: usize = 1000;
 const WAITING_SHOWN_MAX: usize = 100;
 
 impl State {
+    fn breakers(&self) -> BTreeMap<ClusterName, BreakerView> {
+        self.clusters.iter().filter_map(|(cluster, book)| Some((cluster.clone(), book.recent.breaker.clone()?))).collect()
+    }
+
     /// The coordinator at a glance. The node fills in who leads.
     #[must_use]
     pub fn status(&self) -> CoordinatorStatus {
@@ -22,9 +26,9 @@ impl State {
             return before.status();
         }
         let phases = AgentKind::ALL.into_iter().map(|agent| {
-            let state = self.phases.state_of(agent);
+            let state = self.phases.proven(agent, self.now(), self.settings.episode_ms);
             let gate = gate(&state, &self.settings.gate);
-            (agent, PhaseView { state, gate })
+            (agent, PhaseView { state, gate, judgements_due: sample::view(self, agent) })
         });
         let ages =
             self.clusters.iter().filter_map(|(cluster, book)| Some((cluster.clone(), self.now().since_ms(book.facts.as_ref()?.echo))));
@@ -40,6 +44,7 @@ impl State {
             leases_total: self.leases.len() as u64,
             violations: self.violations.clone(),
             facts_age_ms: ages.collect(),
+            breakers: self.breakers(),
             policy_version: self.policy_version,
             backup_revision: self.backup_revision,
             restore: restore::view(self),

@@ -5,6 +5,7 @@ use crate::words;
 use picket_core::action::Reversibility;
 use picket_core::coordination::LedgerEntry;
 use picket_core::ledger::EntryState;
+use picket_core::limits::LimitRule;
 use picket_core::outcome::{Receipt, Report};
 use picket_core::phase::Phase;
 use picket_core::proposal::Work;
@@ -64,7 +65,9 @@ fn asked_because(entry: &LedgerEntry, phase: Option<Phase>) -> String {
     if entry.state != EntryState::AwaitingApproval {
         return String::new();
     }
-    if entry.severity.number() <= 2 {
+    if let Some(quarrel) = entry.violations.iter().find(|v| v.rule == LimitRule::Oscillation) {
+        format!("you are asked because it takes back another act: {}", quarrel.reason)
+    } else if entry.severity.number() <= 2 {
         format!("you are asked because severity is {}", entry.severity.number())
     } else if phase == Some(Phase::Assist) {
         "you are asked because in Assist every act is approved by a person".to_owned()

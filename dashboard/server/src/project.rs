@@ -4,7 +4,7 @@ use crate::wire::{
     Agent, Clock, ClusterFreshness, Entry, Freshness, Gate, Headline, Incident, InvariantCount, Lease, Safety, Snapshot, Stop, Tone,
 };
 use crate::{entry_view, incident_view, words};
-use picket_core::coordination::{CoordinatorStatus, LedgerEntry};
+use picket_core::coordination::{BreakerView, CoordinatorStatus, LedgerEntry};
 use picket_core::ids::ClusterName;
 use picket_core::incident_record::IncidentRecord;
 use picket_core::invariants::Invariant;
@@ -67,7 +67,7 @@ pub fn snapshot(heard: &Heard, terms: &Terms, now: Timestamp) -> Snapshot {
                 heard.fault.clone()
             },
         },
-        headline: headline(&safety, &incidents, &entries),
+        headline: headline(&safety, &incidents, &entries, status.and_then(|s| s.breakers.first_key_value())),
         leases: status.map(leases).unwrap_or_default(),
         safety,
         freshness: freshness(heard, terms.fresh_within_ms),
@@ -161,7 +161,7 @@ fn freshness(heard: &Heard, fresh_within_ms: i64) -> Freshness {
 }
 
 /// The sentence that answers: is it safe, what is it doing, do I need to act?
-fn headline(safety: &Safety, incidents: &[Incident], entries: &[Entry]) -> Headline {
+fn headline(safety: &Safety, incidents: &[Incident], entries: &[Entry], breaker: Option<(&ClusterName, &BreakerView)>) -> Headline {
     let violated: Vec<_> = safety.violations.iter().filter(|v| v.count > 0).map(|v| v.id.as_str()).collect();
     let waiting = entries.iter().filter(|e| e.can.iter().any(|c| c == "approve")).count();
     let look = entries.iter().filter(|e| e.paging && !e.state.over && !e.can.iter().any(|c| c == "approve")).count();
@@ -197,6 +197,10 @@ fn headline(safety: &Safety, incidents: &[Incident], entries: &[Entry]) -> Headl
         parts.push("nothing waits for you".to_owned());
     }
     let mut text = format!("{}.", parts.join("; "));
+    if let Some((cluster, breaker)) = breaker {
+        tone = Tone::Asks;
+        text = format!("Picket does nothing more in {cluster} until somebody has looked: {} (picket cluster reset). {text}", breaker.why);
+    }
     if safety.stop.set {
         tone = Tone::Asks;
         let stop = &safety.stop;

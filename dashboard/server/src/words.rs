@@ -98,14 +98,23 @@ pub const fn rule(rule: LimitRule) -> &'static str {
         LimitRule::Capacity => "the coordinator has room",
         LimitRule::Malformed => "every value is well formed",
         LimitRule::UserPolicy => "the user's policy allows it",
+        LimitRule::ChangeFreeze => "changes are not frozen",
+        LimitRule::RateLimit => "acts of the hour stay within their number",
+        LimitRule::BreakerOpen => "the cluster's breaker is closed",
+        LimitRule::Oscillation => "it takes back no act of the last hour",
+        LimitRule::ColdStart => "the cluster has been watched for long enough",
+        LimitRule::DisruptionBudget => "PodDisruptionBudgets let the pods go",
         LimitRule::Restoring => "the coordinator was released after its restore",
         LimitRule::Deposed => "the leader still leads",
     }
 }
 
 /// The limits that every act is held against, in the order in which a reader asks for them.
-pub const RULES: [LimitRule; 13] = [
+pub const RULES: [LimitRule; 19] = [
     LimitRule::Stopped,
+    LimitRule::ChangeFreeze,
+    LimitRule::BreakerOpen,
+    LimitRule::ColdStart,
     LimitRule::NotAllowed,
     LimitRule::Protected,
     LimitRule::Confidence,
@@ -114,8 +123,11 @@ pub const RULES: [LimitRule; 13] = [
     LimitRule::BlastRadius,
     LimitRule::FleetBudget,
     LimitRule::ServiceShare,
+    LimitRule::DisruptionBudget,
     LimitRule::OpenActions,
+    LimitRule::RateLimit,
     LimitRule::Cooldown,
+    LimitRule::Oscillation,
     LimitRule::ForeignRollout,
     LimitRule::ReplicaFloor,
 ];

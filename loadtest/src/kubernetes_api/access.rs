@@ -1,18 +1,23 @@
-//! Who asks, and what they may do.
+//! Who asks, and what they may do: by the roles that picket ships (`deploy/kubernetes/rbac.yaml`).
 
-use super::resource::Resource;
 use super::status::Status;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+const SHIPPED: &str = include_str!("../../../deploy/kubernetes/rbac.yaml");
+
+/// Read once. What ships and cannot be read would stop every test.
+static ROLES: LazyLock<Vec<Granted>> = LazyLock::new(|| granted(SHIPPED).expect("deploy/kubernetes/rbac.yaml"));
 
 /// The bearer tokens of a simulated cluster.
 #[derive(Clone)]
 pub struct ApiTokens {
-    /// The observer's: reads everything but secrets.
+    /// The observer's.
     pub read: String,
-    /// The actuator's: reads everything, patches what picket changes and the fences of namespaces, creates network policies, deletes nothing;
-    /// bound by the fence.
+    /// The actuator's; bound by the fence.
     pub write: String,
 }
 
@@ -34,6 +39,39 @@ pub(super) enum Role {
     Reader,
     Writer,
     Admin,
+}
+
+/// One rule of a role that is bound to a user.
+#[derive(Debug)]
+struct Granted {
+    user: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rule {
+    api_groups: Vec<String>,
+    resources: Vec<String>,
+    verbs: Vec<String>,
+}
+
+/// Rules by user, of ClusterRoles that ClusterRoleBindings give to service accounts.
+fn granted(yaml: &str) -> Result<Vec<Granted>, String> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).map_err(|e| e.to_string())?;
+    let mut granted = Vec::new();
+    for binding in documents.iter().filter(|document| document["kind"] == "ClusterRoleBinding") {
+        let name = &binding["roleRef"]["name"];
+        let role = documents.iter().find(|document| document["kind"] == "ClusterRole" && document["metadata"]["name"] == *name);
+        let rules: Vec<Rule> = serde_json::from_value(role.ok_or_else(|| format!("there is no ClusterRole {name}"))?["rules"].clone())
+            .map_err(|e| e.to_string())?;
+        for subject in binding["subjects"].as_array().into_iter().flatten() {
+            let part = |key: &str| subject[key].as_str().ok_or_else(|| format!("a subject of {name} has no {key}"));
+            let user = format!("system:serviceaccount:{}:{}", part("namespace")?, part("name")?);
+            granted.extend(rules.iter().map(|rule| Granted { user: user.clone(), rule: rule.clone() }));
+        }
+    }
+    Ok(granted)
 }
 
 impl Credentials {
@@ -60,34 +98,28 @@ impl Role {
         }
     }
 
-    /// As the roles of picket's chart allow.
-    pub fn may(self, verb: &str, group: &str, plural: &str) -> bool {
-        let reads = matches!(verb, "get" | "list" | "watch");
-        match self {
-            Self::Admin => true,
-            Self::Reader => reads && plural != "secrets",
-            Self::Writer => match (group, plural) {
-                _ if reads => true,
-                ("apps", "deployments") | ("", "persistentvolumeclaims" | "secrets") => matches!(verb, "patch" | "update"),
-                ("", "namespaces") => verb == "patch",
-                ("networking.k8s.io", "networkpolicies") => matches!(verb, "patch" | "update" | "create"),
-                _ => false,
-            },
-        }
-    }
-
-    /// Shorthand of [`Role::may`].
-    pub fn may_on(self, verb: &str, resource: &Resource) -> bool {
-        self.may(verb, resource.group, resource.plural)
+    /// Whether a role that ships allows it. `resource` is a plural, with its subresource after a slash.
+    pub fn may(self, verb: &str, group: &str, resource: &str) -> bool {
+        let says = |listed: &[String], is: &str| listed.iter().any(|one| one == is);
+        self == Self::Admin
+            || ROLES
+                .iter()
+                .filter(|granted| granted.user == self.user())
+                .any(|Granted { rule, .. }| says(&rule.verbs, verb) && says(&rule.api_groups, group) && says(&rule.resources, resource))
     }
 
     /// Answers a SelfSubjectAccessReview.
     pub fn review(self, review: &Value) -> Result<Value, Status> {
-        let text = |key: &str| review["spec"]["resourceAttributes"][key].as_str().unwrap_or_default();
-        if !review["spec"]["resourceAttributes"].is_object() {
+        let attributes = &review["spec"]["resourceAttributes"];
+        let text = |key: &str| attributes[key].as_str().unwrap_or_default();
+        if !attributes.is_object() {
             return Err(Status::bad_request("spec.resourceAttributes is needed: this server reviews access to resources only"));
         }
-        let allowed = self.may(text("verb"), text("group"), text("resource"));
+        let resource = match text("subresource") {
+            "" => text("resource").to_owned(),
+            sub => format!("{}/{sub}", text("resource")),
+        };
+        let allowed = self.may(text("verb"), text("group"), &resource);
         let mut answer = review.clone();
         answer["kind"] = json!("SelfSubjectAccessReview");
         answer["apiVersion"] = json!("authorization.k8s.io/v1");

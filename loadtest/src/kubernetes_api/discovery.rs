@@ -17,7 +17,7 @@ pub(super) fn answer(path: &str) -> Option<Value> {
                 let version = json!({"groupVersion": format!("{name}/v1"), "version": "v1"});
                 json!({"name": name, "versions": [version], "preferredVersion": version})
             };
-            let groups = [group("apps"), group("networking.k8s.io"), group("authorization.k8s.io")];
+            let groups = [group("apps"), group("networking.k8s.io"), group("policy"), group("authorization.k8s.io")];
             Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         path => {

@@ -1,14 +1,19 @@
 //! The API server of a simulated cluster: the paths, status codes, versions, dry runs and watches of Kubernetes over the simulator's
 //! store, so that a real client cannot tell.
 //!
-//! Left out on purpose: field ownership of server-side apply, paging of lists (the limit is ignored, as a server may), protobuf and YAML
-//! bodies, subresources. There is one admission policy: the fence on picket's own credentials ([`admission`]).
+//! Who may do what, and what is admitted, is decided by the files that picket ships: `deploy/kubernetes/rbac.yaml` and `admission.yaml`.
+//!
+//! Left out on purpose: what an apply no longer names is not removed, paging of lists (the limit is ignored, as a server may), protobuf and YAML
+//! bodies, subresources but evictions and scales.
 
 mod access;
 mod admission;
 mod discovery;
+mod eviction;
+mod ownership;
 mod patch;
 mod resource;
+mod scale;
 mod selector;
 mod server;
 mod status;

@@ -30,7 +30,7 @@ fn map_of(value: &mut Value) -> &mut Map<String, Value> {
 }
 
 /// By which key Kubernetes' types merge the entries of a list; `None`: the list is replaced.
-fn merge_key(field: &str) -> Option<&'static str> {
+pub(super) fn merge_key(field: &str) -> Option<&'static str> {
     match field {
         "containers" | "initContainers" | "ephemeralContainers" | "env" | "volumes" | "imagePullSecrets" => Some("name"),
         "volumeMounts" => Some("mountPath"),

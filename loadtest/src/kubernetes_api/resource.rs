@@ -14,7 +14,7 @@ pub(super) struct Resource {
 }
 
 /// Every resource that is served.
-pub(super) const RESOURCES: [Resource; 7] = [
+pub(super) const RESOURCES: [Resource; 8] = [
     Resource { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false, has_status: true },
     Resource { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true, has_status: true },
     Resource {
@@ -36,6 +36,14 @@ pub(super) const RESOURCES: [Resource; 7] = [
         namespaced: true,
         has_status: false,
     },
+    Resource {
+        group: "policy",
+        version: "v1",
+        plural: "poddisruptionbudgets",
+        kind: "PodDisruptionBudget",
+        namespaced: true,
+        has_status: true,
+    },
 ];
 
 impl Resource {
@@ -50,7 +58,7 @@ impl Resource {
     }
 }
 
-/// What a path names: a collection or an object.
+/// What a path names: a collection, an object, or a part of it that has a path of its own.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub resource: &'static Resource,
@@ -58,6 +66,33 @@ pub(super) struct Place {
     pub namespace: Option<String>,
     /// `None`: the collection.
     pub name: Option<String>,
+    pub subresource: Option<Subresource>,
+}
+
+/// A part of an object that is written by itself.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Subresource {
+    /// Of a pod.
+    Eviction,
+    /// Of a deployment.
+    Scale,
+}
+
+impl Subresource {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eviction => "eviction",
+            Self::Scale => "scale",
+        }
+    }
+
+    fn of(plural: &str, name: &str) -> Option<Self> {
+        match (plural, name) {
+            ("pods", "eviction") => Some(Self::Eviction),
+            ("deployments", "scale") => Some(Self::Scale),
+            _ => None,
+        }
+    }
 }
 
 impl Place {
@@ -70,11 +105,12 @@ impl Place {
             _ => return None,
         };
         let rest: Vec<&str> = steps.collect();
-        let (namespace, plural, name) = match rest[..] {
-            [plural] => (None, plural, None),
-            ["namespaces", name] => (None, "namespaces", Some(name)),
-            ["namespaces", namespace, plural] => (Some(namespace), plural, None),
-            ["namespaces", namespace, plural, name] => (Some(namespace), plural, Some(name)),
+        let (namespace, plural, name, sub) = match rest[..] {
+            [plural] => (None, plural, None, None),
+            ["namespaces", name] => (None, "namespaces", Some(name), None),
+            ["namespaces", namespace, plural] => (Some(namespace), plural, None, None),
+            ["namespaces", namespace, plural, name] => (Some(namespace), plural, Some(name), None),
+            ["namespaces", namespace, plural, name, sub] => (Some(namespace), plural, Some(name), Some(Subresource::of(plural, sub)?)),
             _ => return None,
         };
         let resource = RESOURCES.iter().find(|r| r.group == group && r.version == version && r.plural == plural)?;
@@ -83,7 +119,16 @@ impl Place {
             resource,
             namespace: namespace.map(ToOwned::to_owned),
             name: name.map(ToOwned::to_owned),
+            subresource: sub,
         })
+    }
+
+    /// As a role's rule names it: `deployments`, `pods/eviction`.
+    pub fn in_rules(&self) -> String {
+        match self.subresource {
+            Some(sub) => format!("{}/{}", self.resource.plural, sub.as_str()),
+            None => self.resource.plural.to_owned(),
+        }
     }
 }
 
@@ -96,6 +141,7 @@ mod tests {
         let place = Place::of("/apis/apps/v1/namespaces/shop/deployments/cart").unwrap();
         assert_eq!((place.resource.kind, place.namespace.as_deref(), place.name.as_deref()), ("Deployment", Some("shop"), Some("cart")));
         assert_eq!(Place::of("/api/v1/pods").unwrap().namespace, None);
+        assert_eq!(Place::of("/api/v1/namespaces/shop/pods/a/eviction").unwrap().in_rules(), "pods/eviction");
         let place = Place::of("/api/v1/namespaces/shop").unwrap();
         assert_eq!((place.resource.kind, place.namespace, place.name.as_deref()), ("Namespace", None, Some("shop")));
         for nothing in [
@@ -103,7 +149,7 @@ mod tests {
             "/api/v1",
             "/api/v1/deployments",
             "/apis/apps/v2/deployments",
-            "/apis/apps/v1/namespaces/a/deployments/b/scale",
+            "/apis/apps/v1/namespaces/a/deployments/b/eviction",
             "/api/v1/namespaces//pods",
             "/api/v1/namespaces/shop/namespaces",
         ] {

@@ -1,16 +1,17 @@
 //! Answers requests.
 
 use super::access::{Credentials, Role};
+use super::ownership::{self, Operation, Writer};
 use super::patch::{self, PatchError};
-use super::resource::Place;
+use super::resource::{Place, Subresource};
 use super::selector::Selector;
 use super::status::Status;
-use super::{admission, discovery, validation, watch};
+use super::{admission, discovery, eviction, scale, validation, watch};
 use crate::SimCluster;
 use crate::store::{ObjectKey, ObjectStore};
 use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, USER_AGENT};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
@@ -64,16 +65,18 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
     let place = Place::of(path).ok_or_else(Status::no_such_path)?;
     let watches = matches!(parameters.get("watch").map(String::as_str), Some("true" | "1"));
     let verb = match (method, &place.name) {
-        (&Method::GET, Some(_)) => "get",
+        (&Method::GET, Some(_)) if place.subresource != Some(Subresource::Eviction) => "get",
         (&Method::GET, None) if watches => "watch",
         (&Method::GET, None) => "list",
-        (&Method::POST, None) if place.namespace.is_some() => "create",
+        (&Method::POST, Some(_)) if place.subresource == Some(Subresource::Eviction) => "create",
+        (_, Some(_)) if place.subresource == Some(Subresource::Eviction) => return Err(Status::method_not_allowed()),
+        (&Method::POST, None) if place.namespace.is_some() || !place.resource.namespaced => "create",
         (&Method::PUT, Some(_)) => "update",
         (&Method::PATCH, Some(_)) => "patch",
-        (&Method::DELETE, Some(_)) => "delete",
+        (&Method::DELETE, Some(_)) if place.subresource.is_none() => "delete",
         _ => return Err(Status::method_not_allowed()),
     };
-    if !role.may_on(verb, place.resource) {
+    if !role.may(verb, place.resource.group, &place.in_rules()) {
         return Err(Status::forbidden(role.user(), verb, &place));
     }
     match verb {
@@ -81,11 +84,12 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
         "list" => list(&server.lock().store, &place, &parameters),
         "get" => get(&server.lock().store, &place),
         _ => {
-            let write = Write { role, place: &place, dry_run: dry_run(&parameters)? };
+            let write = Write { role, place: &place, dry_run: dry_run(&parameters)?, manager: manager(&parameters, headers) };
             let mut cluster = server.lock();
             let store = &mut cluster.store;
             match verb {
-                "create" => write.create(store, parse(body)?),
+                "create" if place.subresource.is_some() => write.evict(store, &parse(body)?),
+                "create" => write.create(store, parse(body)?, write.writes()),
                 "update" => write.update(store, parse(body)?),
                 "patch" => write.patch(store, headers, &parameters, body),
                 _ => write.delete(store, body),
@@ -96,6 +100,13 @@ fn answer(server: &Server, method: &Method, uri: &Uri, headers: &HeaderMap, body
 
 fn parse(body: &[u8]) -> Result<Value, Status> {
     serde_json::from_slice(body).map_err(|e| Status::bad_request(format!("the body is not JSON, which is all that this server reads: {e}")))
+}
+
+/// The field manager: as asked for, else what the client calls itself.
+fn manager(parameters: &Parameters, headers: &HeaderMap) -> String {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("unknown");
+    let named = parameters.get("fieldManager").filter(|name| !name.is_empty());
+    named.map_or_else(|| agent.split('/').next().unwrap_or_default().to_owned(), Clone::clone)
 }
 
 fn dry_run(parameters: &Parameters) -> Result<bool, Status> {
@@ -147,7 +158,8 @@ pub(super) fn selector(parameters: &Parameters) -> Result<Selector, Status> {
 }
 
 fn get(store: &ObjectStore, place: &Place) -> Result<Response, Status> {
-    Ok(axum::Json(present(store, place)?).into_response())
+    let object = present(store, place)?;
+    Ok(axum::Json(if place.subresource == Some(Subresource::Scale) { scale::of(&object) } else { object }).into_response())
 }
 
 fn key(place: &Place) -> ObjectKey {
@@ -165,26 +177,35 @@ struct Write<'a> {
     role: Role,
     place: &'a Place,
     dry_run: bool,
+    manager: String,
 }
 
 impl Write<'_> {
-    fn create(&self, store: &mut ObjectStore, mut object: Value) -> Result<Response, Status> {
+    fn writes(&self) -> Writer<'_> {
+        Writer { manager: &self.manager, operation: Operation::Update }
+    }
+
+    fn create(&self, store: &mut ObjectStore, mut object: Value, writer: Writer<'_>) -> Result<Response, Status> {
         let name = self.claim_name(&mut object)?;
         if object["metadata"]["resourceVersion"].as_str().is_some_and(|v| !v.is_empty()) {
             return Err(Status::bad_request("resourceVersion should not be set on objects to be created"));
         }
+        self.settle(writer, None, &mut object, None)?;
         let refused = |error| Status::of_store(self.place.resource, error);
         let checked = store.check_create(object.clone()).map_err(refused)?;
         validation::check(self.place.resource, &name, None, &object)?;
-        admission::admit(self.role, self.place.resource, &name, self.namespace(store).as_deref(), None, &object)?;
+        self.admit(store, "CREATE", &name, None, Some(&object))?;
         let made = if self.dry_run { checked } else { (*store.create(object).map_err(refused)?).clone() };
         Ok((StatusCode::CREATED, axum::Json(made)).into_response())
     }
 
     fn update(&self, store: &mut ObjectStore, mut object: Value) -> Result<Response, Status> {
-        self.claim_name(&mut object)?;
         let old = present(store, self.place)?;
-        self.replace(store, &old, object)
+        if self.place.subresource.is_some() {
+            return self.rescale(store, &old, &object);
+        }
+        self.claim_name(&mut object)?;
+        self.replace(store, &old, object, self.writes(), None)
     }
 
     fn patch(&self, store: &mut ObjectStore, headers: &HeaderMap, parameters: &Parameters, body: &[u8]) -> Result<Response, Status> {
@@ -207,18 +228,63 @@ impl Write<'_> {
         };
         let change = parse(body)?;
         let old = present(store, self.place)?;
-        let mut new = old.clone();
+        let mut new = if self.place.subresource.is_some() { scale::of(&old) } else { old.clone() };
         apply(&mut new, &change).map_err(|error| match error {
             PatchError::Malformed(why) => Status::bad_request(why),
             PatchError::DoesNotApply(why) => {
                 Status::unprocessable(format!("the server rejected our request due to an error in our request: {why}"))
             }
         })?;
+        if self.place.subresource.is_some() {
+            return self.rescale(store, &old, &new);
+        }
         self.claim_name(&mut new)?;
-        self.replace(store, &old, new)
+        self.replace(store, &old, new, self.writes(), None)
     }
 
-    /// Server-side apply, as far as it goes without field ownership: what is named is set, what is left out stays.
+    /// Policies see the scale, the store its deployment.
+    fn rescale(&self, store: &mut ObjectStore, old: &Value, written: &Value) -> Result<Response, Status> {
+        let resource = self.place.resource;
+        let name = self.place.name.as_deref().unwrap_or_default();
+        let new = scale::onto(old, written);
+        let refused = |error| Status::of_store(resource, error);
+        let checked = store.check_replace(new.clone()).map_err(refused)?;
+        validation::check(resource, name, Some(old), &new)?;
+        self.admit(store, "UPDATE", name, Some(&scale::of(old)), Some(&scale::of(&new)))?;
+        let made = if self.dry_run { checked } else { (*store.replace(new).map_err(refused)?).clone() };
+        Ok(axum::Json(scale::of(&made)).into_response())
+    }
+
+    fn evict(&self, store: &mut ObjectStore, eviction: &Value) -> Result<Response, Status> {
+        let pod = present(store, self.place)?;
+        let name = self.place.name.as_deref().unwrap_or_default();
+        self.admit(store, "CREATE", name, None, Some(eviction))?;
+        eviction::check(store, self.place, &pod)?;
+        if !self.dry_run {
+            eviction::evict(store, self.place)?;
+        }
+        let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+        Ok((StatusCode::CREATED, axum::Json(done)).into_response())
+    }
+
+    fn admit(
+        &self,
+        store: &ObjectStore,
+        operation: &'static str,
+        name: &str,
+        old: Option<&Value>,
+        new: Option<&Value>,
+    ) -> Result<(), Status> {
+        let namespace = self.namespace(store);
+        let (user, place, namespace) = (self.role.user(), self.place, namespace.as_deref());
+        admission::admit(&admission::Review { user, operation, place, name, namespace, old, new })
+    }
+
+    fn settle(&self, writer: Writer<'_>, old: Option<&Value>, new: &mut Value, applied: Option<&Value>) -> Result<(), Status> {
+        ownership::settle(writer, old, new, applied).map_err(|conflicts| Status::apply_conflict(self.place, &conflicts))
+    }
+
+    /// Server-side apply: what is named is set, what is left out stays.
     fn apply(&self, store: &mut ObjectStore, parameters: &Parameters, mut object: Value) -> Result<Response, Status> {
         if parameters.get("fieldManager").is_none_or(String::is_empty) {
             return Err(Status::bad_request(
@@ -226,19 +292,28 @@ impl Write<'_> {
             ));
         }
         self.claim_name(&mut object)?;
+        let force = parameters.get("force").is_some_and(|force| force == "true");
+        let writer = Writer { operation: Operation::Apply { force }, ..self.writes() };
         let Ok(old) = present(store, self.place) else {
-            if !self.role.may_on("create", self.place.resource) {
+            if !self.role.may("create", self.place.resource.group, self.place.resource.plural) {
                 return Err(Status::forbidden(self.role.user(), "create", self.place));
             }
-            return self.create(store, object);
+            return self.create(store, object, writer);
         };
         let mut new = old.clone();
         patch::strategic(&mut new, &object);
-        self.replace(store, &old, new)
+        self.replace(store, &old, new, writer, Some(&object))
     }
 
     /// Conflict first, then what is wrong with the object, then the policy: the order of the real server.
-    fn replace(&self, store: &mut ObjectStore, old: &Value, mut new: Value) -> Result<Response, Status> {
+    fn replace(
+        &self,
+        store: &mut ObjectStore,
+        old: &Value,
+        mut new: Value,
+        writer: Writer<'_>,
+        applied: Option<&Value>,
+    ) -> Result<Response, Status> {
         let resource = self.place.resource;
         if resource.has_status {
             new["status"] = old["status"].clone();
@@ -250,9 +325,11 @@ impl Write<'_> {
         }
         let refused = |error| Status::of_store(resource, error);
         let name = self.place.name.as_deref().unwrap_or_default();
+        store.check_replace(new.clone()).map_err(refused)?;
+        self.settle(writer, Some(old), &mut new, applied)?;
         let checked = store.check_replace(new.clone()).map_err(refused)?;
         validation::check(resource, name, Some(old), &new)?;
-        admission::admit(self.role, resource, name, self.namespace(store).as_deref(), Some(old), &new)?;
+        self.admit(store, "UPDATE", name, Some(old), Some(&new))?;
         let made = if self.dry_run { checked } else { (*store.replace(new).map_err(refused)?).clone() };
         Ok(axum::Json(made).into_response())
     }
@@ -274,6 +351,7 @@ impl Write<'_> {
                 return Err(Status::of_store(self.place.resource, conflict));
             }
         }
+        self.admit(store, "DELETE", self.place.name.as_deref().unwrap_or_default(), Some(&old), None)?;
         if !self.dry_run {
             store.delete(&key(self.place), None).map_err(|error| Status::of_store(self.place.resource, error))?;
         }

@@ -51,7 +51,7 @@ impl Status {
     }
 
     pub fn forbidden(user: &str, verb: &str, place: &Place) -> Self {
-        let Resource { group, plural, .. } = place.resource;
+        let (group, plural) = (place.resource.group, place.in_rules());
         let scope = place.namespace.as_ref().map_or_else(|| "at the cluster scope".to_owned(), |n| format!("in the namespace \"{n}\""));
         let name = place.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
         let message = format!(
@@ -93,8 +93,35 @@ impl Status {
         status
     }
 
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(500, "InternalError", message)
+    }
+
+    /// An eviction that a budget forbids: 429 with a cause, and no word of when to try again.
+    pub fn disruption_budget(place: &Place, cause: &str) -> Self {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut status = Self::new(429, "TooManyRequests", message).about(place.resource, place.name.as_deref());
+        if let Some(details) = &mut status.details {
+            details["causes"] = json!([{"reason": "DisruptionBudget", "message": cause}]);
+        }
+        status
+    }
+
     pub fn expired(why: impl Into<String>) -> Self {
         Self::new(410, "Expired", why)
+    }
+
+    /// Fields that others own, by the owner's name: 409 with a cause for each.
+    pub fn apply_conflict(place: &Place, conflicts: &[(String, String)]) -> Self {
+        let causes = conflicts.iter().map(
+            |(manager, field)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with \"{manager}\""), "field": field}),
+        );
+        let message = format!("Apply failed with {} conflict: conflicts with \"{}\"", conflicts.len(), conflicts[0].0);
+        let mut status = Self::new(409, "Conflict", message).about(place.resource, place.name.as_deref());
+        if let Some(details) = &mut status.details {
+            details["causes"] = causes.collect();
+        }
+        status
     }
 
     /// What the store says no to.

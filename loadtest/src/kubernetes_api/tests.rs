@@ -132,9 +132,16 @@ async fn refusals_have_the_codes_and_reasons_of_kubernetes_and_change_nothing() 
     let cases: Vec<Case> = vec![
         ("", "GET", cart(), "", Value::Null, 401, "Unauthorized"),
         ("stranger", "GET", cart(), "", Value::Null, 401, "Unauthorized"),
-        ("reads", "GET", format!("{CART}2"), "", Value::Null, 404, "NotFound"),
+        ("admin", "GET", format!("{CART}2"), "", Value::Null, 404, "NotFound"),
+        ("reads", "GET", cart(), "", Value::Null, 403, "Forbidden"),
         ("reads", "GET", "/apis/apps/v1/namespaces/lab/daemonsets".into(), "", Value::Null, 404, "NotFound"),
-        ("reads", "GET", format!("{CART}/scale"), "", Value::Null, 404, "NotFound"),
+        ("admin", "GET", format!("{CART}/eviction"), "", Value::Null, 404, "NotFound"),
+        ("admin", "GET", "/api/v1/namespaces/lab/pods/p/eviction".into(), "", Value::Null, 405, "MethodNotAllowed"),
+        ("admin", "POST", "/api/v1/namespaces/lab/pods/p/eviction".into(), "", json!({}), 404, "NotFound"),
+        ("writes", "POST", "/api/v1/namespaces/lab/pods/p/eviction".into(), "", json!({}), 403, "Forbidden"),
+        ("writes", "PATCH", format!("{CART}/scale"), MERGE, json!({"spec": {"replicas": 9}}), 403, "Forbidden"),
+        ("admin", "PATCH", format!("{CART}/scale"), MERGE, json!({"spec": {"replicas": -1}}), 422, "Invalid"),
+        ("admin", "PATCH", format!("{CART}/scale"), MERGE, json!({"metadata": {"resourceVersion": "1"}}), 409, "Conflict"),
         ("reads", "POST", cart(), "", json!({}), 405, "MethodNotAllowed"),
         ("reads", "PATCH", cart(), MERGE, json!({"spec": {"replicas": 9}}), 403, "Forbidden"),
         ("reads", "PUT", cart(), "application/json", deployment(), 403, "Forbidden"),
@@ -177,7 +184,7 @@ async fn refusals_have_the_codes_and_reasons_of_kubernetes_and_change_nothing() 
         ("writes", "PATCH", cart(), MERGE, json!({"spec": {"replicas": 4}}), 422, "Invalid"),
         ("writes", "POST", POLICIES.into(), "application/json", policy("bare"), 422, "Invalid"),
         ("reads", "GET", format!("{DEPLOYMENTS}?labelSelector=a%20b"), "", Value::Null, 400, "BadRequest"),
-        ("reads", "GET", format!("{DEPLOYMENTS}?watch=true&resourceVersion=x"), "", Value::Null, 400, "BadRequest"),
+        ("admin", "GET", format!("{DEPLOYMENTS}?watch=true&resourceVersion=x"), "", Value::Null, 400, "BadRequest"),
     ];
     let revision = lab.revision();
     for (token, method, path, content_type, body, code, reason) in cases {
@@ -215,7 +222,7 @@ async fn every_way_of_writing_writes() {
     };
     assert_eq!(images(&made), ["p:1", "c:2"]);
     assert_eq!(made["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"], "512Mi");
-    let (_, made) = lab.ask("admin", "PATCH", &format!("{CART}?fieldManager=t"), APPLY, &containers("c:3")).await;
+    let (_, made) = lab.ask("admin", "PATCH", &format!("{CART}?fieldManager=t&force=true"), APPLY, &containers("c:3")).await;
     assert_eq!(images(&made), ["p:1", "c:3"]);
     let operations = json!([{"op": "test", "path": "/metadata/resourceVersion", "value": lab.version()}, {"op": "replace", "path": "/spec/replicas", "value": 5}]);
     let (code, made) = lab.ask("admin", "PATCH", CART, JSON_PATCH, &operations).await;
@@ -237,7 +244,7 @@ async fn every_way_of_writing_writes() {
     assert_eq!(code, 201, "apply creates");
     let (code, _) = lab.ask("admin", "DELETE", CART, "", &Value::Null).await;
     assert_eq!(code, 200);
-    let (code, _) = lab.ask("reads", "GET", CART, "", &Value::Null).await;
+    let (code, _) = lab.ask("admin", "GET", CART, "", &Value::Null).await;
     assert_eq!(code, 404);
 }
 
@@ -257,6 +264,90 @@ async fn the_fence_lets_tokens_only_rise() {
 }
 
 #[tokio::test]
+async fn nobody_else_may_change_a_token() {
+    let lab = lab();
+    assert_eq!(lab.ask("admin", "PATCH", CART, MERGE, &fenced("9000000000000000000", json!({}))).await.0, 422, "nor set the first one");
+    assert_eq!(lab.ask("writes", "PATCH", CART, MERGE, &fenced("7", json!({}))).await.0, 200);
+    let without = json!([{"op": "remove", "path": "/metadata/annotations/picket.dev~1fencing-token"}]);
+    for (content_type, change) in [(MERGE, fenced("6", json!({}))), (MERGE, fenced("8", json!({}))), (JSON_PATCH, without)] {
+        let (code, status) = lab.ask("admin", "PATCH", CART, content_type, &change).await;
+        assert!(code == 422 && status["message"].as_str().unwrap().contains("leave it at \"7\""), "{status}");
+    }
+    assert_eq!(lab.ask("admin", "PATCH", CART, MERGE, &fenced("7", json!({"spec": {"replicas": 4}}))).await.0, 200, "as it stands");
+    let (code, _) = lab.ask("admin", "PATCH", "/api/v1/namespaces/lab", MERGE, &fenced("9", json!({}))).await;
+    assert_eq!(code, 422, "nor of a namespace");
+}
+
+#[tokio::test]
+async fn a_budget_stops_an_eviction_with_its_cause_and_no_word_of_when_to_try_again() {
+    let lab = lab();
+    let pods = {
+        let cluster = lab.cluster.lock().unwrap();
+        cluster.store.list("v1", "Pod", None).into_iter().map(|pod| (*pod).clone()).collect::<Vec<_>>()
+    };
+    let pod = &pods[0];
+    let (namespace, name) = (pod["metadata"]["namespace"].as_str().unwrap(), pod["metadata"]["name"].as_str().unwrap());
+    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let evict = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
+    let labels = json!({"app": pod["metadata"]["labels"]["app"]});
+    let budget = |name: &str, spec: Value| {
+        let mut budget = json!({"metadata": {"name": name}, "spec": spec});
+        budget["spec"]["selector"] = json!({"matchLabels": labels});
+        budget
+    };
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}});
+    assert_eq!(lab.ask("admin", "POST", &budgets, "application/json", &budget("all", json!({"maxUnavailable": 0}))).await.0, 201);
+    let (code, status) = lab.ask("admin", "POST", &evict, "application/json", &eviction).await;
+    assert_eq!((code, status["reason"].as_str()), (429, Some("TooManyRequests")), "{status}");
+    assert_eq!(status["details"]["causes"][0]["reason"], "DisruptionBudget");
+    assert!(status["details"].get("retryAfterSeconds").is_none());
+    let one = json!({"spec": {"maxUnavailable": "100%"}});
+    assert_eq!(lab.ask("admin", "PATCH", &format!("{budgets}/all"), MERGE, &one).await.0, 200);
+    assert_eq!(lab.ask("admin", "POST", &format!("{evict}?dryRun=All"), "application/json", &eviction).await.0, 201);
+    assert_eq!(lab.ask("admin", "POST", &budgets, "application/json", &budget("again", json!({"minAvailable": 0}))).await.0, 201);
+    assert_eq!(lab.ask("admin", "POST", &evict, "application/json", &eviction).await.0, 500, "two budgets for one pod");
+    assert_eq!(lab.ask("admin", "DELETE", &format!("{budgets}/again"), "", &Value::Null).await.0, 200);
+    assert_eq!(lab.ask("admin", "POST", &evict, "application/json", &eviction).await.0, 201);
+    assert_eq!(lab.ask("admin", "POST", &evict, "application/json", &eviction).await.0, 404, "it is gone");
+}
+
+#[tokio::test]
+async fn an_apply_conflicts_with_who_owns_the_field_unless_it_is_forced() {
+    let lab = lab();
+    let scaled = |replicas: u32| json!({"spec": {"replicas": replicas}});
+    let as_manager = |name: &str| format!("{CART}?fieldManager={name}");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(4)).await.0, 200);
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(5)).await.0, 200, "its own");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("flux"), APPLY, &scaled(5)).await.0, 200, "the same value is shared");
+    let (code, status) = lab.ask("admin", "PATCH", &as_manager("kim"), APPLY, &scaled(6)).await;
+    assert_eq!((code, status["reason"].as_str()), (409, Some("Conflict")), "{status}");
+    let cause = &status["details"]["causes"][0];
+    assert_eq!((&cause["reason"], &cause["field"]), (&json!("FieldManagerConflict"), &json!(".spec.replicas")));
+    assert_eq!(lab.cart()["spec"]["replicas"], 5);
+    assert_eq!(lab.ask("admin", "PATCH", &format!("{}&force=true", as_manager("kim")), APPLY, &scaled(6)).await.0, 200);
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("argo"), APPLY, &scaled(5)).await.0, 409, "it is kim's now");
+    assert_eq!(lab.ask("admin", "PATCH", &as_manager("picket"), MERGE, &scaled(7)).await.0, 200, "other writes take fields over");
+    let (code, status) = lab.ask("admin", "PATCH", &as_manager("kim"), APPLY, &scaled(6)).await;
+    assert!(code == 409 && status["message"].as_str().unwrap().contains("picket"), "{status}");
+}
+
+#[tokio::test]
+async fn a_scale_has_no_annotations_and_sets_the_deployments_replicas() {
+    let lab = lab();
+    let scale = format!("{CART}/scale");
+    let (code, read) = lab.ask("admin", "GET", &scale, "", &Value::Null).await;
+    assert_eq!(
+        (code, &read["kind"], &read["spec"]["replicas"], &read["metadata"]["annotations"]),
+        (200, &json!("Scale"), &json!(3), &Value::Null)
+    );
+    let mut written = read.clone();
+    written["spec"]["replicas"] = json!(5);
+    assert_eq!(lab.ask("admin", "PUT", &scale, "application/json", &written).await.0, 200);
+    assert_eq!(lab.cart()["spec"]["replicas"], 5);
+    assert_eq!(lab.ask("admin", "PUT", &scale, "application/json", &written).await.0, 409, "the same version a second time");
+}
+
+#[tokio::test]
 async fn access_reviews_and_discovery_answer() {
     let lab = lab();
     let review = |verb: &str, resource: &str| json!({"spec": {"resourceAttributes": {"verb": verb, "group": "apps", "resource": resource, "namespace": "lab"}}});
@@ -269,7 +360,7 @@ async fn access_reviews_and_discovery_answer() {
     }
     let client = lab.as_user("Bearer reads");
     assert_eq!(client.apiserver_version().await.unwrap().minor, "33");
-    assert_eq!(client.list_api_groups().await.unwrap().groups.len(), 3);
+    assert_eq!(client.list_api_groups().await.unwrap().groups.len(), 4);
     assert!(client.list_api_group_resources("apps/v1").await.unwrap().resources.iter().any(|r| r.name == "deployments"));
     assert_eq!(client.list_core_api_versions().await.unwrap().versions, ["v1"]);
     assert_eq!(lab.ask("", "GET", "/readyz", "", &Value::Null).await.0, 200);
@@ -299,7 +390,7 @@ async fn typed_clients_read_write_and_select() {
 #[tokio::test]
 async fn a_watch_tells_every_change_of_what_is_selected() {
     let lab = lab();
-    let api: Api<Deployment> = Api::all(lab.as_user("Bearer reads"));
+    let api: Api<Deployment> = Api::all(lab.as_user("Bearer admin"));
     let parameters = WatchParams::default().labels("app=cart").fields("metadata.namespace=lab").timeout(60);
     let from = lab.revision().to_string();
     let mut events = api.watch(&parameters, &from).await.unwrap().boxed();
@@ -335,7 +426,7 @@ async fn a_watch_from_a_version_that_is_no_longer_kept_is_told_to_list_again() {
             cluster.store.update(&key, |d| d["spec"]["replicas"] = json!(replicas + 10));
         }
     }
-    let api: Api<Deployment> = Api::all(lab.as_user("Bearer reads"));
+    let api: Api<Deployment> = Api::all(lab.as_user("Bearer admin"));
     let mut events = api.watch(&WatchParams::default(), &from).await.unwrap().boxed();
     match events.next().await.unwrap().unwrap() {
         WatchEvent::Error(status) => assert_eq!((status.code, status.reason.as_str()), (410, "Expired")),

@@ -10,7 +10,7 @@ use crate::limits::Violation;
 use crate::membership::MemberChange;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
-use crate::phase::{GateReading, Phase, PhaseState};
+use crate::phase::{GateReading, JudgementDue, Phase, PhaseState};
 use crate::policy::Policy;
 use crate::proposal::{Proposal, Work};
 use crate::restore::{JournaledAct, RestoreView};
@@ -257,6 +257,13 @@ pub enum Command {
         /// Why, on record.
         why: String,
     },
+    /// Human: I have looked at what went wrong in this cluster; picket may act there again.
+    ResetBreaker {
+        /// Which.
+        cluster: ClusterName,
+        /// Why, on record.
+        why: String,
+    },
     /// Human: the coordinator's own nodes are to change. The leader puts it on record, and carries it out when the answer is Done.
     ChangeMembers {
         /// How.
@@ -496,6 +503,18 @@ pub struct PhaseView {
     pub state: PhaseState,
     /// What the gate says.
     pub gate: GateReading,
+    /// Diagnoses that a person must judge, the most urgent first; at most a hundred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judgements_due: Vec<JudgementDue>,
+}
+
+/// Nothing is done in a cluster until a person says so ([`Command::ResetBreaker`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BreakerView {
+    /// Coordinator time.
+    pub since: Timestamp,
+    /// What opened it.
+    pub why: String,
 }
 
 /// The coordinator at a glance.
@@ -524,6 +543,9 @@ pub struct CoordinatorStatus {
     pub violations: BTreeMap<Invariant, u64>,
     /// Age of the newest facts by cluster, in milliseconds.
     pub facts_age_ms: BTreeMap<ClusterName, i64>,
+    /// Clusters whose breaker is open.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub breakers: BTreeMap<ClusterName, BreakerView>,
     /// Rises with every [`Command::SetPolicy`].
     #[serde(default)]
     pub policy_version: u64,

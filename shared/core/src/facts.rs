@@ -56,6 +56,9 @@ pub struct ServiceFacts {
     pub namespaces_touched: Vec<String>,
     /// User-facing error budget burn rate (1 = exactly spent at the period's end); 0 when unknown.
     pub error_budget_burn: f64,
+    /// Pods that the PodDisruptionBudgets of its pods let go at once; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disruptions_allowed: Option<u32>,
     /// Somebody else's rollout is in progress.
     pub foreign_rollout: bool,
     /// Label `picket.dev/managed: "false"`: picket must not touch it.

@@ -42,6 +42,24 @@ pub struct LimitRules {
     pub facts_ttl_ms: i64,
     /// Acts of one cluster that may be open at once.
     pub max_open_actions: u32,
+    /// Acts of one cluster that may be claimed within an hour, 1..=1024.
+    #[serde(default = "max_actions_per_hour")]
+    pub max_actions_per_hour: u32,
+    /// So many acts of one cluster that end badly within an hour (regressed, unclear, not undone) and nothing more is done there until a
+    /// person resets its breaker; 1..=1024.
+    #[serde(default = "breaker_failures")]
+    pub breaker_failures: u32,
+    /// Nothing is done in a cluster that has not been watched without a gap for this long; 0 for no wait.
+    #[serde(default)]
+    pub warmup_ms: i64,
+}
+
+const fn max_actions_per_hour() -> u32 {
+    60
+}
+
+const fn breaker_failures() -> u32 {
+    5
 }
 
 impl Default for LimitRules {
@@ -55,6 +73,9 @@ impl Default for LimitRules {
             evidence_ttl_ms: 120_000,
             facts_ttl_ms: 10_000,
             max_open_actions: 8,
+            max_actions_per_hour: max_actions_per_hour(),
+            breaker_failures: breaker_failures(),
+            warmup_ms: 0,
         }
     }
 }
@@ -101,6 +122,18 @@ pub enum LimitRule {
     Malformed,
     /// A rule of the user's policy.
     UserPolicy,
+    /// Changes are frozen there now.
+    ChangeFreeze,
+    /// Too many acts within the hour.
+    RateLimit,
+    /// Too many acts of the cluster ended badly: a person must look.
+    BreakerOpen,
+    /// It takes back what another act did within the hour: a person must decide.
+    Oscillation,
+    /// The cluster has not been watched for long enough.
+    ColdStart,
+    /// A PodDisruptionBudget allows fewer pods to go.
+    DisruptionBudget,
     /// The coordinator was restored from a backup and not released yet.
     Restoring,
     /// Put into the log by a node that had ceased to lead: nothing was done, send the same request again.
@@ -226,6 +259,13 @@ pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -
     }
     if let Some(reason) = reach(rules.blast_radius, service, known).filter(|_| cost_pods(action, known) > 0) {
         broken.push(Violation::new(LimitRule::BlastRadius, None, reason));
+    }
+    let cost = cost_pods(action, known);
+    // To cut a workload off is the point of a quarantine; a budget for upkeep does not speak of it.
+    let asks_budget = action.kind() != RemediationKind::Quarantine;
+    if let Some(allowed) = known.disruptions_allowed.filter(|allowed| asks_budget && cost > *allowed) {
+        let why = format!("a PodDisruptionBudget lets {allowed} pods of {service} go, the act takes {cost}");
+        broken.push(Violation::new(LimitRule::DisruptionBudget, None, why));
     }
     if let Remediation::Scale { replicas: 0, .. } = action.remediation
         && !known.dependants.is_empty()
@@ -357,6 +397,23 @@ mod tests {
         let rules_broken: Vec<_> = check_target(&rules, &facts, &action).into_iter().map(|v| v.rule).collect();
         assert_eq!(rules_broken, [LimitRule::Protected, LimitRule::BlastRadius]);
         assert_eq!(check_target(&rules, &facts, &restart("nobody"))[0].rule, LimitRule::UnknownService);
+    }
+
+    #[test]
+    fn a_budget_of_the_cluster_is_kept_where_it_is_stricter() {
+        let rules = LimitRules::default();
+        let mut facts = cluster(20, 8);
+        let action = restart("s0");
+        for (allowed, broken) in [(None, false), (Some(2), false), (Some(1), true), (Some(0), true)] {
+            facts.services.get_mut(&action.service).unwrap().disruptions_allowed = allowed;
+            let said: Vec<_> = check_target(&rules, &facts, &action).into_iter().map(|v| v.rule).collect();
+            assert_eq!(said.contains(&LimitRule::DisruptionBudget), broken, "{allowed:?}");
+        }
+        let raise = Remediation::ExpandVolume { claim: "data".into(), size_bytes: 1 };
+        for remediation in [raise, Remediation::Quarantine] {
+            let free = Action { remediation, ..action.clone() };
+            assert!(check_target(&rules, &facts, &free).is_empty(), "{free:?} asks no budget");
+        }
     }
 
     #[test]

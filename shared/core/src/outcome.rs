@@ -124,7 +124,7 @@ pub struct Adjudication {
     pub incident: crate::ids::IncidentId,
     /// Of which agent.
     pub agent: crate::ids::AgentKind,
-    /// The episode: the same service and cause within 24 h count once.
+    /// The episode, `service|cause`: the same within 24 h counts once.
     pub episode: String,
     /// True when cause and action were right.
     pub correct: bool,
@@ -137,4 +137,12 @@ pub struct Adjudication {
     pub by: String,
     /// When (coordinator time).
     pub at: Timestamp,
+}
+
+impl Adjudication {
+    /// What episodes of one day may have in common: their cause.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        self.episode.rsplit('|').next().unwrap_or_default()
+    }
 }

@@ -1,5 +1,6 @@
 //! Earned autonomy: phases and the gate between them (PROTOCOL.md, "Earning a phase").
 
+use crate::episodes::EpisodeGroups;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub struct PhaseState {
     pub episodes: u32,
     /// Of those, right ones.
     pub correct: u32,
+    /// The same by day and cause: what bounds of the accuracy are made of.
+    #[serde(default)]
+    pub groups: EpisodeGroups,
     /// Adjudicated incidents in which it abstained.
     pub abstained: u32,
     /// First adjudication of this evidence run.
@@ -71,6 +75,15 @@ pub struct PhaseState {
     /// What became of the probabilities that it gave causes.
     #[serde(default)]
     pub reliability: crate::calibration::Reliability,
+}
+
+/// A diagnosis that a person must judge; after this time it counts as wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JudgementDue {
+    /// Of which incident.
+    pub incident: crate::ids::IncidentId,
+    /// Coordinator time.
+    pub by: Timestamp,
 }
 
 /// What the gate asks for. From the configuration's `orchestration.phased_rollout`.
@@ -99,9 +112,9 @@ impl Default for GateRule {
 pub struct GateReading {
     /// Share of right episodes; `None` without episodes.
     pub accuracy: Option<f64>,
-    /// Anytime-valid 95 % confidence interval of it.
+    /// Lower bound of it at 95 %, valid however often one looks ([`EpisodeGroups::bounds`]).
     pub accuracy_low: f64,
-    /// Its upper end.
+    /// Its upper bound, of every episode by itself: what demotes.
     pub accuracy_high: f64,
     /// Share of adjudicated incidents that had a diagnosis.
     pub coverage: f64,
@@ -109,10 +122,15 @@ pub struct GateReading {
     pub missing: Vec<String>,
 }
 
+/// How often the gate may be mistaken about an agent, over all times at which anybody looks, in either direction.
+pub const MISTAKE: f64 = 0.05;
+
 /// Reads the gate.
 #[must_use]
 pub fn gate(state: &PhaseState, rule: &GateRule) -> GateReading {
-    let (low, high) = accuracy_interval(state.correct, state.episodes, 0.05);
+    let (low, _) = state.groups.bounds(MISTAKE);
+    // Taken one by one and at once: a demotion too many costs time, one too late does harm.
+    let (_, high) = EpisodeGroups::of_one(state.correct, state.episodes.saturating_sub(state.correct)).bounds(MISTAKE);
     let seen = state.episodes + state.abstained;
     let coverage = if seen == 0 { 0.0 } else { f64::from(state.episodes) / f64::from(seen) };
     let days = match (state.first_at, state.last_at) {
@@ -126,7 +144,7 @@ pub fn gate(state: &PhaseState, rule: &GateRule) -> GateReading {
     if days < rule.days_min {
         missing.push(format!("{:.1} more days", rule.days_min - days));
     }
-    if low < rule.accuracy_threshold {
+    if !state.groups.refute_at_most(rule.accuracy_threshold, MISTAKE) {
         missing.push(format!("accuracy is only sure to be above {low:.3}, {:.2} is asked for", rule.accuracy_threshold));
     }
     if coverage < rule.coverage_min {
@@ -139,73 +157,16 @@ pub fn gate(state: &PhaseState, rule: &GateRule) -> GateReading {
     GateReading { accuracy, accuracy_low: low, accuracy_high: high, coverage, missing }
 }
 
-/// Anytime-valid confidence interval of a proportion: the values that a Beta(½,½) mixture martingale has not rejected at level `alpha`.
-///
-/// Looking after every episode does not spend the guarantee (Robbins 1970; Howard, Ramdas, McAuliffe, Sekhon 2021, "Time-uniform confidence sequences").
-#[must_use]
-pub fn accuracy_interval(correct: u32, n: u32, alpha: f64) -> (f64, f64) {
-    if n == 0 {
-        return (0.0, 1.0);
-    }
-    let (k, m) = (f64::from(correct), f64::from(n - correct));
-    let mixture = ln_beta(0.5 + k, 0.5 + m) - ln_beta(0.5, 0.5);
-    let rejected = |p: f64| {
-        let likelihood = if k > 0.0 { k * p.ln() } else { 0.0 } + if m > 0.0 { m * (-p).ln_1p() } else { 0.0 };
-        mixture - likelihood >= -alpha.ln()
-    };
-    let best = k / (k + m);
-    // The log-likelihood is concave with its maximum at `best`, so each side is one bisection.
-    let edge = |mut inside: f64, mut outside: f64| {
-        for _ in 0..60 {
-            let middle = f64::midpoint(inside, outside);
-            if rejected(middle) { outside = middle } else { inside = middle }
-        }
-        inside
-    };
-    (edge(best, 0.0), edge(best, 1.0))
-}
-
-fn ln_beta(a: f64, b: f64) -> f64 {
-    ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
-}
-
-/// Stirling's series after shifting the argument above 8 (Abramowitz & Stegun 6.1.41); relative error below 1e-10.
-fn ln_gamma(x: f64) -> f64 {
-    let (mut x, mut shift) = (x, 0.0);
-    while x < 8.0 {
-        shift += x.ln();
-        x += 1.0;
-    }
-    let inv = 1.0 / (x * x);
-    let series = (1.0 / 12.0 - inv * (1.0 / 360.0 - inv * (1.0 / 1260.0 - inv / 1680.0))) / x;
-    (x - 0.5) * x.ln() - x + 0.5 * (2.0 * std::f64::consts::PI).ln() + series - shift
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ln_gamma_knows_factorials() {
-        assert!((ln_gamma(5.0) - 24f64.ln()).abs() < 1e-9);
-        assert!((ln_gamma(0.5) - std::f64::consts::PI.sqrt().ln()).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_interval_holds_the_estimate_and_shrinks() {
-        let (low, high) = accuracy_interval(95, 100, 0.05);
-        assert!(low < 0.95 && 0.95 < high && low > 0.8);
-        let (lower, higher) = accuracy_interval(950, 1000, 0.05);
-        assert!(lower > low && higher < high);
-        assert_eq!(accuracy_interval(0, 0, 0.05), (0.0, 1.0));
-        assert!(accuracy_interval(100, 100, 0.05).1 > 0.999);
-    }
 
     #[test]
     fn silence_earns_nothing() {
         let state = PhaseState {
             episodes: 200,
             correct: 200,
+            groups: EpisodeGroups::of_one(200, 0),
             abstained: 400,
             first_at: Some(Timestamp(0)),
             last_at: Some(Timestamp(8 * 86_400_000)),

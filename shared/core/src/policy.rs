@@ -1,6 +1,7 @@
 //! What people may change while the coordinator runs. Each change is a version; a claim is held against the newest.
 
 use crate::action::{Action, RemediationKind};
+use crate::freeze::Freeze;
 use crate::ids::{AgentKind, ClusterName};
 use crate::limits::LimitRules;
 use crate::phase::Phase;
@@ -18,6 +19,9 @@ pub struct Policy {
     pub approval_severities: Vec<u8>,
     /// Caps, at most 64.
     pub caps: Vec<PhaseCap>,
+    /// Times in which nothing is changed, at most 64.
+    #[serde(default)]
+    pub freezes: Vec<Freeze>,
 }
 
 /// Lowers the phase for some acts; it can never raise one.

@@ -72,6 +72,8 @@ fn harm(incident: &Incident, service: &ServiceId) -> (String, String) {
         () if has(Symptom::LatencyHigh) && has(Symptom::ErrorRateHigh) => "slowed and fails requests",
         () if has(Symptom::LatencyHigh) => "slowed",
         () if has(Symptom::ErrorRateHigh) => "fails requests",
+        () if has(Symptom::FailedScheduling) => "finds no node for its pods",
+        () if has(Symptom::ReplicasUnavailable) => "has pods that are not ready",
         () if has(Symptom::DiskFilling) => "is running out of disk",
         () if has(Symptom::CertificateExpiring) => "will lose its certificate",
         () if has(Symptom::SecurityFinding) => "behaves suspiciously",

@@ -15,10 +15,10 @@ use std::time::Instant;
 /// What to measure, on what.
 #[derive(Args)]
 pub struct EvalOptions {
-    /// The public sets: a folder with `nab`, `petshop`, `nezha` and `runbooks`. What is not there is left out, and said.
+    /// The public sets: a folder with `nab`, `petshop`, `nezha`, `itbench` and `runbooks`. What is not there is left out, and said.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Only these parts: nab, petshop, nezha, retrieval, scenarios, quiet.
+    /// Only these parts: nab, petshop, nezha, itbench, retrieval, scenarios, quiet.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Runs of the scenarios.

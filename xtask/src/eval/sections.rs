@@ -54,7 +54,7 @@ fn run(label: &str, arguments: &[&str]) -> Run {
 
 /// All of them, in the document's order.
 pub fn sections(sets: &Sets<'_>) -> Vec<Section> {
-    vec![nab(sets), petshop(sets), nezha(sets), retrieval(sets), scenarios(sets), quiet(sets)]
+    vec![nab(sets), petshop(sets), nezha(sets), itbench(sets), retrieval(sets), scenarios(sets), quiet(sets)]
 }
 
 /// Where a set lies; without a folder at a place that is nowhere.
@@ -112,6 +112,29 @@ fn nezha(sets: &Sets<'_>) -> Section {
         runs: vec![day("Online Boutique", "2022-08-22"), day("Train Ticket", "2023-01-29")],
         needs: Some(data),
         columns: root_cause_columns(),
+    }
+}
+
+fn itbench(sets: &Sets<'_>) -> Section {
+    let data = at(sets, "itbench");
+    Section {
+        name: "itbench",
+        runs: vec![run("picket", &["eval", "itbench", "--data", &data.to_string_lossy()])],
+        needs: Some(data),
+        columns: vec![
+            column("scenarios", Show::Number("scenarios", 0)),
+            column("cases", Show::Number("cases", 0)),
+            column("not rankable", Show::Number("not_rankable", 0)),
+            column("without alerts", Show::Number("no_alerts", 0)),
+            column("without truth", Show::Number("no_truth", 0)),
+            column("top 1", Show::Number("top1", 3)),
+            column("top 3", Show::Number("top3", 3)),
+            column("top 1 by chance", Show::Number("top1_by_chance", 3)),
+            column("named", Show::Number("named", 0)),
+            column("abstained", Show::Number("abstained", 0)),
+            column("wrong acts", Show::Of("acts_wrong", "acts_proposed")),
+            column("alerts without a symptom", Show::Of("alerts_unknown", "alerts")),
+        ],
     }
 }
 

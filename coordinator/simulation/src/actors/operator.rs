@@ -27,6 +27,9 @@ pub async fn act(mut client: Client) {
             grant(&mut client, stop_epoch).await;
             continue;
         }
+        for cluster in status.breakers.into_keys() {
+            client.submit(Command::ResetBreaker { cluster, why: "simulated".into() }).await;
+        }
         let Some(entries) = client.entries(0).await else { continue };
         for entry in entries.into_iter().take(6) {
             see_to(&mut client, entry, stop_epoch).await;

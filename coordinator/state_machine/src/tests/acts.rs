@@ -4,10 +4,11 @@ use super::moves::Act;
 use super::world::*;
 use crate::{Reply, RestoreOrder, State};
 use picket_core::coordination::{Attributed, Command, LeasePriority, LedgerEntry, Proposer, Request, Resolution};
+use picket_core::freeze::{Freeze, FreezeTime};
 use picket_core::ids::{AgentKind, EntryId, Principal};
 use picket_core::invariants::Invariant;
 use picket_core::ledger::EntryState;
-use picket_core::limits::{LimitRule, LimitRules, budget_pods};
+use picket_core::limits::{LimitRule, budget_pods};
 use picket_core::outcome::{Outcome, Report};
 use picket_core::phase::Phase;
 use picket_core::policy::{PhaseCap, Policy};
@@ -51,6 +52,10 @@ pub struct Watched {
     undos_withheld: bool,
     /// When budget was last released after an act.
     released_at: Option<Timestamp>,
+    /// Changes are frozen until then.
+    frozen_until: Option<Timestamp>,
+    /// A breaker was seen open, and nobody has reset it.
+    broken: bool,
 }
 
 /// Made by a journal: a claim that the ledger did not know of.
@@ -83,13 +88,17 @@ impl Watched {
             backup: None,
             undos_withheld: false,
             released_at: None,
+            frozen_until: None,
+            broken: false,
         }
     }
 
     /// Does it, and looks.
     pub fn step(&mut self, act: &Act) {
         let before = self.w.state.entries(0).into_iter().map(|e| (e.id.clone(), e)).collect();
+        let cautious = (self.frozen_until, self.broken);
         self.play(act);
+        self.caution_is_kept(&before, cautious);
         if !matches!(act, Act::Restore | Act::Lost) {
             self.budget_holds(&before);
             self.undos_ask_fresh(&before);
@@ -172,6 +181,17 @@ impl Watched {
         });
         let allowed = budget_pods(0.1, self.w.facts.fleet_ready()).saturating_sub(self.w.facts.disrupted_by_others());
         assert!(!asks_anew || sum <= allowed, "{sum} pods are reserved, {allowed} are allowed");
+    }
+
+    /// Nothing is claimed in a freeze, nor where a breaker was seen open; undos apart.
+    fn caution_is_kept(&mut self, before: &BTreeMap<EntryId, LedgerEntry>, (frozen_until, broken): (Option<Timestamp>, bool)) {
+        let now = self.w.state.now();
+        let claimed = before.values().filter(|was| was.parent.is_none() && was.state == EntryState::Permitted);
+        for was in claimed.filter(|was| self.w.state.entry(&was.id).is_some_and(|is| is.state == EntryState::Claimed)) {
+            assert!(frozen_until.is_none_or(|until| until <= now), "{} was claimed while changes were frozen", was.id);
+            assert!(!broken, "{} was claimed while the breaker was open", was.id);
+        }
+        self.broken |= !self.w.state.status().breakers.is_empty();
     }
 
     /// I4: an undo that asks for its budget anew does so on facts from after the last release.
@@ -357,11 +377,32 @@ impl Watched {
                     self.w.say(&human(), command);
                 }
             }
+            Act::Freeze { ms } => {
+                let until = self.w.state.now().plus_ms(*ms);
+                let when = FreezeTime::Between { from: Timestamp(0), until };
+                let freeze = Freeze { cluster: None, namespace: None, when, except: vec![], why: "quiet, please".into() };
+                let policy = self.w.state.policy();
+                let policy = Policy { version: policy.version + 1, freezes: vec![freeze], ..policy };
+                if self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) }) == Reply::Done {
+                    self.frozen_until = Some(until);
+                }
+            }
+            Act::Reset => {
+                let said = self.w.say(&human(), Command::ResetBreaker { cluster: CLUSTER.into(), why: String::new() });
+                self.broken &= said != Reply::Done;
+            }
             Act::Cap { phase } => {
+                self.frozen_until = None;
                 let cap =
                     PhaseCap { agent: None, kind: None, cluster: None, namespace: Some("pay".into()), at_most: PHASES[*phase as usize] };
                 let version = self.w.state.status().policy_version + 1;
-                let policy = Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![cap] };
+                let policy = Policy {
+                    version,
+                    limits: self.w.state.policy().limits,
+                    approval_severities: vec![1, 2],
+                    caps: vec![cap],
+                    freezes: vec![],
+                };
                 self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) });
             }
             Act::Violation => drop(self.w.say(
@@ -480,6 +521,7 @@ impl Watched {
                 self.w.skew_ms = 0;
                 // What the lost life promised, tokens fence off.
                 self.undos_withheld = true;
+                (self.frozen_until, self.broken) = (None, false);
                 self.released_at = Some(self.w.state.now());
                 self.promised.clear();
                 self.requests.clear();

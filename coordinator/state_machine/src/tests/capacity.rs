@@ -6,7 +6,7 @@ use picket_core::claim::ClaimRequest;
 use picket_core::coordination::{Command, Request, Resolution};
 use picket_core::ids::{AgentKind, Principal, RequestId};
 use picket_core::ledger::EntryState as S;
-use picket_core::limits::LimitRule as L;
+use picket_core::limits::{LimitRule as L, LimitRules};
 use picket_core::outcome::{Adjudication, Report};
 use picket_core::phase::Phase;
 use picket_core::restore::JournaledAct;
@@ -110,7 +110,8 @@ fn open_entries_and_their_histories() {
 
 #[test]
 fn what_nobody_could_grade_does_not_fill_the_ledger() {
-    let mut w = with(Settings { entries_open_max: 4, ..settings() });
+    let limits = LimitRules { breaker_failures: 100, ..LimitRules::default() };
+    let mut w = with(Settings { entries_open_max: 4, limits, ..settings() });
     for n in 0..12 {
         w.read();
         let id = w.done(limit(service("shop", n)));

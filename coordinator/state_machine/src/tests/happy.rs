@@ -44,7 +44,7 @@ fn a_lease_may_end_with_the_report_and_the_target_stays_blocked() {
     let other = w.permitted(limit(service("shop", 2)));
     w.claim(&other);
     w.report(&other, applied());
-    let (same, ruling) = w.propose(resize(service("shop", 1)));
+    let (same, ruling) = w.propose(quarantine(service("shop", 1)));
     assert_eq!(ruling, Ruling::Queued { position: 0 });
     w.grade(&first, recovered());
     assert_eq!(w.at(&same), S::Queued, "facts from before the release do not count");

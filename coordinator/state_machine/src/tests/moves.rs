@@ -22,6 +22,8 @@ pub enum Act {
     Resume { late: bool },
     Phase { agent: u8, phase: u8, late: bool },
     Cap { phase: u8 },
+    Freeze { ms: i64 },
+    Reset,
     Violation,
     Lease { who: bool, scopes: u8 },
     Queue { who: u8, scopes: u8, priority: u8 },
@@ -71,6 +73,8 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => (0u8..3, 0u8..3, late()).prop_map(|(agent, phase, late)| Act::Phase { agent, phase, late }),
         1 => (0u8..3).prop_map(|phase| Act::Cap { phase }),
         1 => Just(Act::Violation),
+        2 => (1_000i64..60_000).prop_map(|ms| Act::Freeze { ms }),
+        2 => Just(Act::Reset),
     ];
     let leases = prop_oneof![
         1 => (any::<bool>(), 1u8..8).prop_map(|(who, scopes)| Act::Lease { who, scopes }),

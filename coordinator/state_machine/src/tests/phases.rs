@@ -9,6 +9,7 @@ use picket_core::ledger::EntryState as S;
 use picket_core::limits::LimitRule as L;
 use picket_core::outcome::Adjudication;
 use picket_core::phase::{GateRule, Phase, PhaseState};
+use picket_core::proposal::Proposal;
 use picket_core::time::Timestamp;
 
 fn judge(w: &mut World, episode: &str, correct: bool) {
@@ -117,4 +118,50 @@ fn demotion_cancels_but_leaves_undos() {
     promote(&mut w, Phase::Observe);
     assert_eq!(w.at(&child), S::Permitted);
     w.claim(&child);
+}
+
+/// Every diagnosis must be judged.
+fn all_must_be_judged() -> World {
+    World::with(Settings { judge_one_in: 1, ..settings() }, Phase::Observe)
+}
+
+fn due(w: &World) -> usize {
+    w.state.status().phases[&AgentKind::Sre].judgements_due.len()
+}
+
+#[test]
+fn a_diagnosis_that_nobody_judges_in_a_week_counts_as_wrong() {
+    let mut w = all_must_be_judged();
+    assert_eq!(w.propose(limit(service("shop", 1))).1, Ruling::Shadowed);
+    w.propose(limit(service("shop", 2)));
+    w.propose(Proposal { replay: true, ..limit(service("shop", 3)) });
+    assert_eq!(due(&w), 2, "what is replayed proves nothing");
+    let incident = limit(service("shop", 2)).incident;
+    let adjudication = Adjudication {
+        incident,
+        agent: AgentKind::Sre,
+        episode: "shop/s2|memory_limit_too_low".into(),
+        correct: true,
+        diagnosed: true,
+        stated: None,
+        by: String::new(),
+        at: Timestamp(0),
+    };
+    assert_eq!(w.say(&human(), Command::Adjudicate { adjudication }), Reply::Done);
+    assert_eq!((due(&w), sre(&w).episodes, sre(&w).correct), (1, 1, 1));
+    w.after_ms(7 * 24 * 3_600_000 - 200);
+    assert_eq!(sre(&w).episodes, 1);
+    w.snapshot();
+    w.after_ms(200);
+    assert_eq!((due(&w), sre(&w).episodes, sre(&w).correct), (0, 2, 1));
+}
+
+#[test]
+fn the_sample_is_forgotten_with_the_evidence_and_the_same_incident_is_asked_about_once() {
+    let mut w = all_must_be_judged();
+    w.propose(limit(service("shop", 1)));
+    w.propose(limit(service("shop", 1)));
+    assert_eq!(due(&w), 1);
+    w.say(&human(), Command::RestartEvidence { agent: AgentKind::Sre, why: "another model".into() });
+    assert_eq!(due(&w), 0);
 }

@@ -12,7 +12,7 @@ use picket_core::policy::{PhaseCap, Policy};
 use picket_core::time::Timestamp;
 
 fn policy(version: u64) -> Policy {
-    Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![] }
+    Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![], freezes: vec![] }
 }
 
 fn set(w: &mut World, policy: Policy) -> Reply {

@@ -111,7 +111,7 @@ fn m12_an_indeterminate_claim_keeps_its_scope() {
     assert_eq!(w.at(&first), S::Indeterminate);
     w.after_ms(10 * 60_000);
     w.read();
-    let (second, ruling) = w.propose(resize(service("shop", 1)));
+    let (second, ruling) = w.propose(quarantine(service("shop", 1)));
     assert_eq!(ruling, Ruling::Queued { position: 0 });
     w.after_ms(119_000);
     w.read();

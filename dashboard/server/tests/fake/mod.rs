@@ -5,6 +5,7 @@ pub mod story;
 
 use picket_core::action::Digest;
 use picket_core::coordination::{Answer, Command, CoordinatorStatus, LeaseView, LedgerEntry, PhaseView, StopView, WatchPage};
+use picket_core::episodes::EpisodeGroups;
 use picket_core::ids::{AgentKind, RequestId};
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
@@ -44,6 +45,7 @@ impl FakeCoordinator {
             because: "earned: 212 episodes over 16 days, consent by human:kim".into(),
             episodes: 212,
             correct: 207,
+            groups: EpisodeGroups::of_one(207, 5),
             abstained: 31,
             first_at: Some(now().plus_ms(-16 * 86_400_000)),
             last_at: Some(now()),
@@ -53,6 +55,7 @@ impl FakeCoordinator {
             phase: Phase::Assist,
             episodes: 64,
             correct: 60,
+            groups: EpisodeGroups::of_one(60, 4),
             abstained: 9,
             because: "granted by human:kim".into(),
             ..earned.clone()
@@ -166,7 +169,8 @@ impl Coordinator for FakeCoordinator {
                 preempt_at: None,
             })
         });
-        let phase = |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()) };
+        let phase =
+            |state: &PhaseState| PhaseView { state: state.clone(), gate: gate(state, &GateRule::default()), judgements_due: vec![] };
         Ok(CoordinatorStatus {
             now: now(),
             revision: inner.heard.len() as u64 + 411,
@@ -178,6 +182,7 @@ impl Coordinator for FakeCoordinator {
             leases: leases.collect(),
             violations: picket_core::invariants::no_violations(),
             facts_age_ms: BTreeMap::from([("east".into(), 1200), ("west".into(), 900)]),
+            breakers: BTreeMap::new(),
             leases_total: 0,
             policy_version: 0,
             backup_revision: 0,

@@ -323,8 +323,9 @@ async fn a_lower_token_is_refused_by_the_sink<W: World>(world: &W) {
         let answer = objects.patch(&before.object, &patch, Mode::Commit).await;
         assert!(matches!(answer, Err(PortError::Refused { .. })), "{answer:?}");
     }
-    let bare = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "new", "namespace": "shop"}});
-    let answer = objects.create(&Kind::Secret.named("shop", "new"), &bare, Mode::Commit).await;
+    let bare = json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "new", "namespace": "shop"},
+        "spec": {"podSelector": {}}});
+    let answer = objects.create(&Kind::NetworkPolicy.named("shop", "new"), &bare, Mode::Commit).await;
     assert!(matches!(answer, Err(PortError::Refused { .. })), "{answer:?}");
     let second = work(Remediation::Scale { replicas: 6, from: 5 });
     let before = executor.prepare(&second).await.unwrap();

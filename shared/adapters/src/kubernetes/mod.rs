@@ -23,6 +23,8 @@ mod stamp;
 mod against_server;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod requests;
 
 pub use api::ApiObjects;
 pub use client::{ClientError, ClusterAccess, client, client_from_router};

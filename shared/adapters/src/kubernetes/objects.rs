@@ -20,14 +20,24 @@ pub enum Kind {
     Secret,
     /// `networking.k8s.io/v1`.
     NetworkPolicy,
+    /// `policy/v1`. Read only.
+    PodDisruptionBudget,
     /// `v1`; in no namespace itself. Picket writes nothing to it but its fence.
     Namespace,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Deployment, Self::ReplicaSet, Self::Pod, Self::PersistentVolumeClaim, Self::Secret, Self::NetworkPolicy, Self::Namespace];
+    pub const ALL: [Self; 8] = [
+        Self::Deployment,
+        Self::ReplicaSet,
+        Self::Pod,
+        Self::PersistentVolumeClaim,
+        Self::Secret,
+        Self::NetworkPolicy,
+        Self::PodDisruptionBudget,
+        Self::Namespace,
+    ];
 
     /// The kind that an [`ObjectRef`] names.
     #[must_use]
@@ -45,6 +55,7 @@ impl Kind {
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
             Self::Secret => "Secret",
             Self::NetworkPolicy => "NetworkPolicy",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::Namespace => "Namespace",
         }
     }
@@ -59,6 +70,7 @@ impl Kind {
             Self::PersistentVolumeClaim => "persistentvolumeclaims",
             Self::Secret => "secrets",
             Self::NetworkPolicy => "networkpolicies",
+            Self::PodDisruptionBudget => "poddisruptionbudgets",
             Self::Namespace => "namespaces",
         }
     }
@@ -69,6 +81,7 @@ impl Kind {
         match self {
             Self::Deployment | Self::ReplicaSet => "apps",
             Self::NetworkPolicy => "networking.k8s.io",
+            Self::PodDisruptionBudget => "policy",
             Self::Pod | Self::PersistentVolumeClaim | Self::Secret | Self::Namespace => "",
         }
     }

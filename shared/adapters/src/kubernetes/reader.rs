@@ -34,6 +34,7 @@ impl<O: Objects> ClusterReader for Reader<O> {
         let deployments = self.objects.list(Kind::Deployment, None).await?;
         let (pods, sets) =
             (by_namespace(self.objects.list(Kind::Pod, None).await?), by_namespace(self.objects.list(Kind::ReplicaSet, None).await?));
+        let budgets = by_namespace(self.objects.list(Kind::PodDisruptionBudget, None).await?);
         let none = Vec::new();
         let mut services = Vec::with_capacity(deployments.len());
         for deployment in &deployments {
@@ -42,6 +43,7 @@ impl<O: Objects> ClusterReader for Reader<O> {
             };
             let service = ServiceId::new(self.cluster.clone(), namespace, name);
             let facts = facts(deployment, pods.get(namespace).unwrap_or(&none), reserved);
+            let facts = ServiceFacts { disruptions_allowed: allowed(deployment, budgets.get(namespace).unwrap_or(&none)), ..facts };
             services.push((service, facts, readings(deployment, sets.get(namespace).unwrap_or(&none))));
         }
         Ok(services)
@@ -113,6 +115,17 @@ fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) 
         protected: label(deployment, "picket.dev/managed") == Some("false"),
         ..ServiceFacts::default()
     }
+}
+
+/// Pods that every PodDisruptionBudget over the deployment's pods lets go; `None` without one. A budget that its controller has not
+/// counted yet lets none go, and of a selector that also has expressions these are taken to hold.
+fn allowed(deployment: &Value, budgets: &[Value]) -> Option<u32> {
+    let labels = deployment.pointer("/spec/template/metadata/labels");
+    let covers = |budget: &&Value| {
+        let wanted = budget.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value)))
+    };
+    budgets.iter().filter(covers).map(|budget| count(budget, "/status/disruptionsAllowed").unwrap_or(0)).min()
 }
 
 fn is_ready(pod: &Value) -> bool {
@@ -199,6 +212,25 @@ mod tests {
         assert_eq!(readings.revision, Some((5, 4)));
         assert_eq!(readings.container.as_deref(), Some("cart"));
         assert_eq!((readings.memory_limit_bytes, readings.cpu_request_cores), (Some(536_870_912.0), Some(0.25)));
+    }
+
+    #[tokio::test]
+    async fn the_strictest_budget_over_its_pods_counts() {
+        let objects = InMemoryObjects::default();
+        let mut cart = deployment();
+        cart["spec"]["template"]["metadata"]["labels"] = json!({"app": "cart", "tier": "web"});
+        objects.put(cart);
+        assert_eq!(read(&objects).await.1.disruptions_allowed, None);
+        for (name, labels, allowed) in
+            [("a", json!({"app": "cart"}), json!(2)), ("b", json!({"tier": "web"}), json!(1)), ("other", json!({"app": "pay"}), json!(0))]
+        {
+            objects.put(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"selector": {"matchLabels": labels}}, "status": {"disruptionsAllowed": allowed}}));
+        }
+        assert_eq!(read(&objects).await.1.disruptions_allowed, Some(1));
+        objects.put(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "new", "namespace": "shop"},
+            "spec": {"selector": {}}}));
+        assert_eq!(read(&objects).await.1.disruptions_allowed, Some(0), "over everything, and not counted yet");
     }
 
     #[tokio::test]

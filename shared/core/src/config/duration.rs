@@ -69,6 +69,14 @@ impl TryFrom<String> for Span {
     }
 }
 
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

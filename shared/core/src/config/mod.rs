@@ -280,6 +280,7 @@ impl Config {
             min_confidence_irreversible: (self.diagnostics.validation.min_confidence_score + 0.05).min(1.0),
             evidence_ttl_ms: self.timing.evidence_ttl.ms(),
             facts_ttl_ms: self.timing.facts_ttl.ms(),
+            warmup_ms: self.timing.warmup.ms(),
             ..LimitRules::default()
         }
     }

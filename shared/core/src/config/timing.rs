@@ -21,6 +21,8 @@ pub struct Timing {
     pub refresh_ttl: Span,
     /// Age of facts up to which an act may be claimed.
     pub facts_ttl: Span,
+    /// How long a cluster must have been watched without a gap before anything is done there.
+    pub warmup: Span,
     /// How long a proposal waits for its scope.
     pub queue_ttl: Span,
     /// How long a merged change may take to be synced.
@@ -52,6 +54,7 @@ impl Default for Timing {
             approval_ttl: Span::from_s(900),
             refresh_ttl: Span::from_s(30),
             facts_ttl: Span::from_s(10),
+            warmup: Span::from_s(300),
             queue_ttl: Span::from_s(120),
             sync_ttl: Span::from_s(600),
             facts_period: Span::from_s(2),

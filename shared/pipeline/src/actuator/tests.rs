@@ -314,6 +314,7 @@ impl Coordinator for World {
             leases: Vec::new(),
             violations: BTreeMap::new(),
             facts_age_ms: BTreeMap::new(),
+            breakers: BTreeMap::new(),
         })
     }
 
