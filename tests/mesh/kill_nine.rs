@@ -7,8 +7,22 @@ use picket_core::outcome::Report;
 use picket_core::ports::Coordinator as _;
 use std::time::Duration;
 
+/// Runs that may be drawn. A status update that comes between the claim and its write turns the write away (docs/decisions/0003): that is
+/// proven to have had no effect, which is as it should be, and says nothing of a part that was killed.
+const DRAWS: u64 = 3;
+
 /// Runs one OOM kill to its end; `victim` names the part to kill once the act is permitted. The run goes on.
-async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) -> DemoRun {
+async fn survive(seed: u64, victim: impl AsyncFn(&DemoRun) -> String) -> DemoRun {
+    for draw in 0..DRAWS {
+        if let Some(run) = survived(seed + 100 * draw, &victim).await {
+            return run;
+        }
+    }
+    panic!("{DRAWS} writes in a row were turned away");
+}
+
+/// The run, with its act settled; `None` when the act's write was turned away.
+async fn survived(seed: u64, victim: &impl AsyncFn(&DemoRun) -> String) -> Option<DemoRun> {
     let run = DemoRun::start("one-oom", seed);
     let operator = run.operator().await;
     let permitted = run
@@ -22,6 +36,10 @@ async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) -> Dem
         .until("the act ends", Duration::from_secs(120), async || run.act(&operator).await.filter(|e| e.state.is_terminal() || e.paging))
         .await;
     assert_eq!(ended.id, permitted.id, "{victim} was killed: no second act\n{}", run.said());
+    if let (EntryState::Failed, Some(Report::NoEffect { why })) = (ended.state, &ended.report) {
+        println!("seed {seed}: {why}");
+        return None;
+    }
     assert_eq!(ended.state, EntryState::Settled, "{victim} was killed\n{}\n{ended:#?}", run.said());
 
     let acts = operator.entries(100).await.unwrap();
@@ -44,7 +62,7 @@ async fn survive(seed: u64, victim: impl AsyncFnOnce(&DemoRun) -> String) -> Dem
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let status = operator.status().await.unwrap();
     assert!(status.violations.values().all(|n| *n == 0), "{:?}", status.violations);
-    run
+    Some(run)
 }
 
 #[tokio::test(flavor = "multi_thread")]
