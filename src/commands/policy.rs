@@ -117,7 +117,7 @@ pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &Poli
             let ended = before - policy.freezes.len();
             put(&wiring, policy, *json).await?;
             if !json {
-                println!("{ended} freezes have ended");
+                println!("ended: {ended}");
             }
             Ok(())
         }
