@@ -6,6 +6,7 @@ pub mod config_file;
 pub mod counted;
 pub mod demo;
 pub mod eval;
+pub mod failpoint;
 pub mod history;
 pub mod judge;
 pub mod metrics_endpoint;

@@ -1,7 +1,7 @@
 //! `picket actuator`: one cluster's hands. The only role that holds write credentials.
 
-use super::failpoint::{self, Failing};
 use crate::counted::Counted;
+use crate::failpoint::{self, Failing};
 use crate::outer_lock;
 use crate::wiring::{Wiring, executor};
 use picket_adapters::journal::FileJournal;

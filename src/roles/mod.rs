@@ -4,7 +4,6 @@ pub mod actuator;
 pub mod agent;
 pub mod coordinator;
 pub mod dashboard;
-pub mod failpoint;
 pub mod gateway;
 pub mod observer;
 pub mod pager;

@@ -2,7 +2,7 @@
 //! entry ends.
 
 use crate::run::DemoRun;
-use picket::roles::failpoint::{STEPS, VARIABLE};
+use picket::failpoint::{STEPS, VARIABLE};
 use picket_core::coordination::LedgerEntry;
 use picket_core::ledger::EntryState;
 use picket_core::outcome::Report;

@@ -8,7 +8,7 @@ use crate::state::State;
 use picket_core::action::Remediation;
 use picket_core::coordination::BreakerView;
 use picket_core::freeze::check_freezes;
-use picket_core::ids::{ClusterName, Principal, ServiceId};
+use picket_core::ids::{ClusterName, EntryId, Principal, ServiceId};
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
 use picket_core::oscillation::opposes;
@@ -97,11 +97,9 @@ pub(crate) fn oscillates(state: &State, entry: &Entry) -> Option<Violation> {
 }
 
 /// An act was claimed.
-pub(crate) fn note_claim(state: &mut State, entry: &Entry) {
-    if entry.is_undo() {
-        return;
-    }
+pub(crate) fn note_claim(state: &mut State, id: &EntryId) {
     let (now, hour_ms) = (state.now(), state.settings.hour_ms);
+    let Some(entry) = state.entries.get(id).filter(|entry| !entry.is_undo()) else { return };
     let action = entry.view.work.action();
     if let Some(book) = state.clusters.get_mut(entry.cluster()) {
         book.recent.acts.push_back(Acted { at: now, service: action.service.clone(), remediation: action.remediation.clone() });

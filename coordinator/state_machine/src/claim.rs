@@ -50,10 +50,9 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
         state.leases.set_expiry(id, until);
         state.leases.set_notice(id, None);
     }
-    let claimed = entry.clone();
     match ledger::step_with(state, &claim.entry, LedgerEvent::Claim, |e| *e = entry) {
         Ok(_) => {
-            caution::note_claim(state, &claimed);
+            caution::note_claim(state, &claim.entry);
             budget::note_reservation(state, &cluster);
             let (entry, digest, actuator_epoch) = (claim.entry.clone(), claim.digest.clone(), claim.actuator_epoch);
             Reply::Claimed { claim: ClaimBody { entry, digest, actuator_epoch, claimed_at: now, act_deadline, token } }

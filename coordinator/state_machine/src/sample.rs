@@ -9,7 +9,7 @@ use picket_core::phase::JudgementDue;
 use picket_core::proposal::Proposal;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// Days in which a person may judge.
 const DAYS: i64 = 7;
@@ -18,12 +18,13 @@ const WAITING_MAX: usize = 4096;
 /// Shown at once.
 const SHOWN_MAX: usize = 100;
 
-/// Diagnoses that wait for a person's judgement.
+/// Diagnoses that wait for a person's judgement, in the order in which their time runs out: every command looks at the first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Sample(BTreeMap<IncidentId, Due>);
+pub(crate) struct Sample(VecDeque<Due>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Due {
+    incident: IncidentId,
     agent: AgentKind,
     cause: String,
     by: Timestamp,
@@ -42,32 +43,27 @@ pub(crate) fn note(state: &mut State, proposal: &Proposal) {
     if proposal.replay || !is_drawn(incident, state.settings.judge_one_in) || state.phases.sample.0.len() >= WAITING_MAX {
         return;
     }
-    let by = state.now().plus_ms(DAYS.saturating_mul(state.settings.episode_ms));
-    let due = Due { agent: proposal.agent, cause: proposal.cause.to_string(), by };
-    state.phases.sample.0.entry(incident.clone()).or_insert(due);
+    if state.phases.sample.0.iter().all(|due| due.incident != *incident) {
+        let by = state.now().plus_ms(DAYS.saturating_mul(state.settings.episode_ms));
+        state.phases.sample.0.push_back(Due { incident: incident.clone(), agent: proposal.agent, cause: proposal.cause.to_string(), by });
+    }
 }
 
 /// A person has judged it.
 pub(crate) fn answered(state: &mut State, incident: &IncidentId) {
-    state.phases.sample.0.remove(incident);
+    state.phases.sample.0.retain(|due| due.incident != *incident);
 }
 
 /// What an agent was is no matter any more.
 pub(crate) fn forget(state: &mut State, agent: AgentKind) {
-    state.phases.sample.0.retain(|_, due| due.agent != agent);
+    state.phases.sample.0.retain(|due| due.agent != agent);
 }
 
 /// What nobody has judged in time counts as wrong.
 pub(crate) fn expire(state: &mut State) {
     let now = state.now();
-    if state.phases.sample.0.values().all(|due| due.by > now) {
-        return;
-    }
-    let waiting = std::mem::take(&mut state.phases.sample.0);
-    let (over, left) = waiting.into_iter().partition::<BTreeMap<_, _>, _>(|(_, due)| due.by <= now);
-    state.phases.sample.0 = left;
-    for (incident, due) in over {
-        let episode = format!("unanswered/{incident}");
+    while let Some(due) = state.phases.sample.0.pop_front_if(|due| due.by <= now) {
+        let episode = format!("unanswered/{}", due.incident);
         let judged = Judged { agent: due.agent, episode: &episode, cause: &due.cause, diagnosed: true, stated: None, correct: false };
         let _ = phase::count(state, judged);
     }
@@ -75,16 +71,13 @@ pub(crate) fn expire(state: &mut State) {
 
 /// When the next one counts as wrong.
 pub(crate) fn due_next(state: &State) -> Option<Timestamp> {
-    state.phases.sample.0.values().map(|due| due.by).min()
+    state.phases.sample.0.front().map(|due| due.by)
 }
 
 /// Those of one agent, the most urgent first.
 pub(crate) fn view(state: &State, agent: AgentKind) -> Vec<JudgementDue> {
-    let mine = state.phases.sample.0.iter().filter(|(_, due)| due.agent == agent);
-    let mut mine: Vec<_> = mine.map(|(incident, due)| JudgementDue { incident: incident.clone(), by: due.by }).collect();
-    mine.sort_by(|a, b| (a.by, &a.incident).cmp(&(b.by, &b.incident)));
-    mine.truncate(SHOWN_MAX);
-    mine
+    let mine = state.phases.sample.0.iter().filter(|due| due.agent == agent).take(SHOWN_MAX);
+    mine.map(|due| JudgementDue { incident: due.incident.clone(), by: due.by }).collect()
 }
 
 #[cfg(test)]

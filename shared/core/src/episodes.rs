@@ -16,6 +16,9 @@ const GROUP_MAX: u32 = 20;
 /// Accuracies that a bet is mixed over.
 const BETS: u32 = 16;
 
+/// Accuracies nearer than this to 0 or 1 are not told from them.
+const EDGE: f64 = 1e-4;
+
 /// Adjudicated episodes in which a cause was named, by day and cause.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EpisodeGroups {
@@ -81,29 +84,33 @@ impl EpisodeGroups {
         }
     }
 
-    /// Bounds of the accuracy, 0..1, from days that are over. Each is wrong with probability at most `alpha`, over all times at which one
-    /// looks.
+    /// Lower bound of the accuracy, 0..1, from days that are over. It is wrong with probability at most `alpha`, over all times at which
+    /// one looks.
     #[must_use]
-    pub fn bounds(&self, alpha: f64) -> (f64, f64) {
+    pub fn at_least(&self, alpha: f64) -> f64 {
+        self.edge(EDGE, 1.0, alpha).unwrap_or(0.0)
+    }
+
+    /// Its upper bound, likewise.
+    #[must_use]
+    pub fn at_most(&self, alpha: f64) -> f64 {
+        self.edge(1.0 - EDGE, 0.0, alpha).unwrap_or(1.0)
+    }
+
+    /// The last accuracy on the way from `rejected` to the mean that is refuted by bets on those towards `to`; `None` without groups.
+    fn edge(&self, mut rejected: f64, to: f64, alpha: f64) -> Option<f64> {
         let groups: f64 = self.over.iter().map(|alike| f64::from(alike.groups)).sum();
-        if groups == 0.0 {
-            return (0.0, 1.0);
+        let shares: f64 = self.over.iter().map(|alike| alike.share() * f64::from(alike.groups)).sum();
+        let mut stands = (groups > 0.0).then(|| (shares / groups).clamp(EDGE, 1.0 - EDGE))?;
+        if self.ln_won(rejected, to) < -alpha.ln() {
+            return Some(rejected);
         }
-        let mean = self.over.iter().map(|alike| alike.share() * f64::from(alike.groups)).sum::<f64>() / groups;
-        // What was won falls as `p` comes nearer to the mean, from either side.
-        let edge = |mut rejected: f64, mut stands: f64, to: f64| {
-            if self.ln_won(rejected, to) < -alpha.ln() {
-                return rejected;
-            }
-            for _ in 0..20 {
-                let middle = f64::midpoint(rejected, stands);
-                if self.ln_won(middle, to) < -alpha.ln() { stands = middle } else { rejected = middle }
-            }
-            rejected
-        };
-        let (nothing, all) = (1e-4, 1.0 - 1e-4);
-        let mean = mean.clamp(nothing, all);
-        (edge(nothing, mean, 1.0), edge(all, mean, 0.0))
+        // What was won falls as `p` comes nearer to the mean.
+        for _ in 0..20 {
+            let middle = f64::midpoint(rejected, stands);
+            if self.ln_won(middle, to) < -alpha.ln() { stands = middle } else { rejected = middle }
+        }
+        Some(rejected)
     }
 
     /// True when an accuracy of `p` or less is refuted at level `alpha`.
@@ -137,12 +144,13 @@ mod tests {
 
     #[test]
     fn bounds_hold_the_mean_and_close_in() {
-        let (low, high) = EpisodeGroups::of_one(95, 5).bounds(0.05);
+        let bounds = |groups: EpisodeGroups| (groups.at_least(0.05), groups.at_most(0.05));
+        let (low, high) = bounds(EpisodeGroups::of_one(95, 5));
         assert!(0.8 < low && low < 0.95 && 0.95 < high && high < 1.0, "{low} {high}");
-        let (lower, higher) = EpisodeGroups::of_one(950, 50).bounds(0.05);
+        let (lower, higher) = bounds(EpisodeGroups::of_one(950, 50));
         assert!(lower > low && higher < high);
-        assert_eq!(EpisodeGroups::default().bounds(0.05), (0.0, 1.0));
-        let (low, high) = EpisodeGroups::of_one(0, 100).bounds(0.05);
+        assert_eq!(bounds(EpisodeGroups::default()), (0.0, 1.0));
+        let (low, high) = bounds(EpisodeGroups::of_one(0, 100));
         assert!(low < 0.001 && high < 0.1, "{low} {high}");
     }
 
@@ -156,12 +164,12 @@ mod tests {
                 apart.count(day, &format!("cause {n}"), true);
             }
         }
-        let before = apart.bounds(0.05);
+        let before = apart.at_least(0.05);
         apart.end_days_before(20);
         shared.end_days_before(20);
-        assert!(apart.bounds(0.05).0 > before.0, "the last day was still open");
-        assert_eq!(apart.bounds(0.05), EpisodeGroups::of_one(100, 0).bounds(0.05));
-        assert_eq!(shared.bounds(0.05), EpisodeGroups::of_one(20, 0).bounds(0.05));
+        assert!(apart.at_least(0.05) > before, "the last day was still open");
+        assert_eq!(apart.at_least(0.05), EpisodeGroups::of_one(100, 0).at_least(0.05));
+        assert_eq!(shared.at_least(0.05), EpisodeGroups::of_one(20, 0).at_least(0.05));
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Default for GateRule {
 pub struct GateReading {
     /// Share of right episodes; `None` without episodes.
     pub accuracy: Option<f64>,
-    /// Lower bound of it at 95 %, valid however often one looks ([`EpisodeGroups::bounds`]).
+    /// Lower bound of it at 95 %, valid however often one looks ([`EpisodeGroups::at_least`]).
     pub accuracy_low: f64,
     /// Its upper bound, of every episode by itself: what demotes.
     pub accuracy_high: f64,
@@ -128,9 +128,9 @@ pub const MISTAKE: f64 = 0.05;
 /// Reads the gate.
 #[must_use]
 pub fn gate(state: &PhaseState, rule: &GateRule) -> GateReading {
-    let (low, _) = state.groups.bounds(MISTAKE);
+    let low = state.groups.at_least(MISTAKE);
     // Taken one by one and at once: a demotion too many costs time, one too late does harm.
-    let (_, high) = EpisodeGroups::of_one(state.correct, state.episodes.saturating_sub(state.correct)).bounds(MISTAKE);
+    let high = EpisodeGroups::of_one(state.correct, state.episodes.saturating_sub(state.correct)).at_most(MISTAKE);
     let seen = state.episodes + state.abstained;
     let coverage = if seen == 0 { 0.0 } else { f64::from(state.episodes) / f64::from(seen) };
     let days = match (state.first_at, state.last_at) {
