@@ -28,6 +28,8 @@ pub(crate) enum Measure {
 
 /// Keeps the logarithm of a rate of nothing finite, in requests per second.
 const RATE_OFFSET: f64 = 0.1;
+/// The share of requests that must fail beyond the usual one to matter. A queue that is full for a moment sheds about as much.
+const ERRORS_MATTER: f64 = 0.02;
 
 impl Measure {
     fn scaled(self, value: f64) -> f64 {
@@ -71,12 +73,17 @@ impl Measure {
             Self::LatencyMs => up && value > usual * 1.5 && value > usual + 20.0,
             Self::RequestRate if up => value > usual * 1.5 && value > usual + 1.0,
             Self::RequestRate => value < usual * 0.5 && usual > 1.0,
-            Self::ErrorRatio => up && value > usual + 0.02 && value * samples >= 2.5,
+            Self::ErrorRatio => up && value > usual + ERRORS_MATTER && value * samples >= 2.5,
             Self::CpuFraction if up => value > usual * 1.5 && value > usual + 0.2,
             Self::CpuFraction => value < usual * 0.4 && usual > 0.1,
             Self::MemoryFraction => up && value > usual * 1.25 && value > usual + 0.15 && value > 0.6,
             Self::ErrorLogs => up && value > usual * 3.0 && value >= usual + 5.0,
         }
+    }
+
+    /// Whether the change only just matters: it must last twice as long before it is told.
+    fn is_slight(self, value: f64, usual: f64) -> bool {
+        matches!(self, Self::ErrorRatio) && value < usual + 2.0 * ERRORS_MATTER
     }
 
     const fn is_load(self) -> bool {
@@ -168,7 +175,11 @@ impl Series {
         let floor = self.measure.floor(self.usual(), samples);
         let breach = self.judge(at, value, scaled, settings);
         let strong = breach.is_some_and(|(_, score, ..)| score >= 2.0 * settings.threshold_sigma);
-        let needed = if strong { settings.persistence.min(2) } else { settings.persistence };
+        let needed = match breach {
+            Some((_, _, value, usual)) if self.measure.is_slight(value, usual) => 2 * settings.persistence,
+            _ if strong => settings.persistence.min(2),
+            _ => settings.persistence,
+        };
         self.gate.step(breach.is_some(), at, needed);
         if breach.is_some() || !self.gate.is_active() {
             self.breach = breach;

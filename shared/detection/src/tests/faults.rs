@@ -83,6 +83,23 @@ fn a_constant_series_that_changes_is_seen() {
     assert!(bench.until(Symptom::ErrorRateHigh, 4, Shape { error_ratio: 0.1, ..flat }).is_some());
 }
 
+/// A queue that is full for a moment sheds a few requests; a trouble that stays small is told all the same.
+#[test]
+fn a_slight_share_of_failures_must_last() {
+    let many = Shape { rate: 400.0, error_ratio: 0.001, ..Shape::default() };
+    let warmed = || {
+        let mut bench = Bench::new(12);
+        for _ in 0..40 {
+            bench.run(many);
+        }
+        bench
+    };
+    let failing = |error_ratio: f64| Shape { error_ratio, ..many };
+    let windows = |ratio: f64| warmed().until(Symptom::ErrorRateHigh, 12, failing(ratio));
+    assert_eq!((windows(0.03), windows(0.10)), (Some(6), Some(2)));
+    assert_eq!(windows(0.015), None);
+}
+
 #[test]
 fn slow_and_failing_dependencies_name_the_callee() {
     let mut detector = Detector::new(DetectionSettings::default());
