@@ -41,7 +41,7 @@ impl<C: Coordinator> Coordinator for Counted<C> {
 /// What is asked, and what an operator wants to tell apart in it. Only what roles ask: whoever asks in a person's name is counted by the coordinator.
 const fn words(command: &Command) -> (&'static str, &'static str) {
     match command {
-        Command::Propose { .. } => ("propose", ""),
+        Command::Propose { .. } | Command::ProposeRuled { .. } => ("propose", ""),
         Command::Refresh { .. } => ("refresh", ""),
         Command::Register => ("register", ""),
         Command::PostFacts { .. } => ("post_facts", ""),

@@ -15,7 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-agent-secops", &["picket-core", "picket-detection", "picket-diagnosis", "picket-pipeline"]),
     ("picket-adapters", &["picket-core"]),
     ("picket-state-machine", &["picket-core"]),
-    ("picket-coordinator", &["picket-core", "picket-state-machine", "picket-coordinator-transport"]),
+    ("picket-rules", &["picket-core"]),
+    ("picket-coordinator", &["picket-core", "picket-state-machine", "picket-rules", "picket-coordinator-transport"]),
     // Bytes and connections, and the few words that clients and nodes must agree on.
     ("picket-coordinator-transport", &[]),
     // Written from the protocol, not from the code: what both get wrong, they get wrong independently.
@@ -31,12 +32,30 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-dashboard-ui", &["picket-core"]),
     ("picket-evaluation", &["picket-core", "picket-detection", "picket-diagnosis"]),
     ("picket-loadtest", &["picket-core"]),
+    // The roles as they ship around a simulated cluster: it needs them all, and nothing that ships needs it.
+    (
+        "picket-mesh-simulation",
+        &[
+            "picket-core",
+            "picket-detection",
+            "picket-diagnosis",
+            "picket-pipeline",
+            "picket-adapters",
+            "picket-state-machine",
+            "picket-coordinator-simulation",
+            "picket-agent-sre",
+            "picket-agent-finops",
+            "picket-agent-secops",
+            "picket-loadtest",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
 /// What the pure crates may use from outside: data, arithmetic, and nothing that reads a clock or opens a file.
-const PURE: &[&str] = &["picket-core", "picket-detection", "picket-diagnosis", "picket-state-machine", "picket-pipeline"];
+const PURE: &[&str] = &["picket-core", "picket-detection", "picket-diagnosis", "picket-state-machine", "picket-pipeline", "picket-rules"];
 const PURE_OUTSIDE: &[&str] = &[
+    "cedar-policy",
     "ed25519-dalek",
     "futures",
     "hex",

@@ -128,6 +128,7 @@ fn applied(name: &str, at_s: i64, state: EntryState, outcome: Option<Outcome>) -
         actuator_epoch: Some(1),
         claim: None,
         fenced: false,
+        asked: None,
         report: Some(ActReport::Applied { receipt: Receipt::default() }),
         outcome,
         paging: false,

@@ -14,6 +14,7 @@ pub mod phase;
 pub mod pki;
 pub mod policy;
 pub mod replay;
+mod rules;
 mod table;
 
 use crate::wiring::Wiring;

@@ -1,13 +1,16 @@
-//! `picket policy show | check | set | freeze | thaw`: limits, approvals, caps and freezes, changed while the coordinator runs.
+//! `picket policy …`: limits, approvals, caps, freezes and the user's own rules, changed while the coordinator runs.
 
+use super::rules;
 use crate::wiring::Wiring;
 use anyhow::{Context as _, bail};
 use picket_core::action::RemediationKind;
 use picket_core::config::Span;
 use picket_core::coordination::Command;
 use picket_core::freeze::{Freeze, FreezeTime};
+use picket_core::ids::AgentKind;
 use picket_core::policy::Policy;
 use picket_core::ports::Coordinator as _;
+use picket_rules::RuleSet;
 use picket_state_machine::Settings;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -59,12 +62,62 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The user's own rules of one agent, in Cedar: those in force, or a file put in force. They can only take away.
+    Rules {
+        /// `sre`, `finops` or `secops`.
+        #[arg(value_parser = agent)]
+        agent: AgentKind,
+        /// Puts this file in force.
+        #[arg(conflicts_with_all = ["none", "shipped"])]
+        file: Option<PathBuf>,
+        /// Takes the agent's rules out of force: the limits alone bind it.
+        #[arg(long, conflicts_with = "shipped")]
+        none: bool,
+        /// Prints the rules that ship, to start from.
+        #[arg(long)]
+        shipped: bool,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Which rule decides on an act.
+    Explain {
+        /// A question or an entry of the ledger as JSON, in a file; or an entry's id.
+        action: String,
+        /// Asks the rules of a file instead of those in force: `sre=FILE`; may be repeated.
+        #[arg(long, value_name = "AGENT=FILE", value_parser = agent_file)]
+        rules: Vec<(AgentKind, PathBuf)>,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What rules would have said of everything that was proposed since then, beside what came of it.
+    Replay {
+        /// How far back: `7d`.
+        #[arg(long, value_name = "TIME")]
+        since: Span,
+        /// Asks the rules of a file instead of those in force: `sre=FILE`; may be repeated.
+        #[arg(long, value_name = "AGENT=FILE", value_parser = agent_file)]
+        rules: Vec<(AgentKind, PathBuf)>,
+        /// Machine output.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ends every freeze that was given by `freeze`, those of the past among them.
     Thaw {
         /// Machine output: the policy in force afterwards.
         #[arg(long)]
         json: bool,
     },
+}
+
+fn agent(text: &str) -> Result<AgentKind, String> {
+    AgentKind::ALL.into_iter().find(|agent| agent.as_str() == text).ok_or_else(|| "no agent; there are sre, finops and secops".to_owned())
+}
+
+fn agent_file(text: &str) -> Result<(AgentKind, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected AGENT=FILE, such as sre=sre.cedar")?;
+    Ok((agent(name)?, file.into()))
 }
 
 fn kind(text: &str) -> Result<RemediationKind, String> {
@@ -79,6 +132,36 @@ fn kind(text: &str) -> Result<RemediationKind, String> {
 pub async fn run(wiring: impl FnOnce() -> anyhow::Result<Wiring>, command: &PolicyCommand) -> anyhow::Result<()> {
     match command {
         PolicyCommand::Show { .. } => super::print_json(&super::as_person(&wiring()?)?.policy().await?),
+        PolicyCommand::Check { file, json } if rules::are_meant(file) => rules::check(file, *json),
+        PolicyCommand::Rules { agent, shipped: true, .. } => {
+            print!("{}", picket_rules::shipped(*agent));
+            Ok(())
+        }
+        PolicyCommand::Rules { agent, file, none, json, .. } if *none || file.is_some() => {
+            let wiring = wiring()?;
+            let policy = rules::with(super::as_person(&wiring)?.policy().await?, *agent, file.as_deref())?;
+            let version = put(&wiring, policy, *json).await?;
+            if !json {
+                println!("policy version {version} is in force; what {agent} had been permitted under other rules is cancelled");
+            }
+            Ok(())
+        }
+        PolicyCommand::Rules { agent, json, .. } => {
+            let in_force = super::as_person(&wiring()?)?.policy().await?.rules.remove(agent);
+            match in_force {
+                rules if *json => super::print_json(&serde_json::json!({ "agent": agent, "rules": rules })),
+                Some(rules) => {
+                    print!("{rules}");
+                    Ok(())
+                }
+                None => {
+                    println!("no rules are in force for {agent}: the limits alone bind it (`--shipped` prints some to start from)");
+                    Ok(())
+                }
+            }
+        }
+        PolicyCommand::Explain { action, rules, json } => rules::explain(&wiring()?, action, rules, *json).await,
+        PolicyCommand::Replay { since, rules, json } => rules::replay(&wiring()?, since.ms(), rules, *json).await,
         PolicyCommand::Check { file, json } => {
             let policy = read(file)?;
             if *json {
@@ -147,8 +230,11 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
     if let Some(key) = unknown_key(&value, &serde_json::to_value(&policy)?) {
         bail!("{name}: `{key}` is no key of a policy; remove it or correct its name");
     }
-    let Policy { limits, approval_severities, caps, freezes, .. } = policy.clone();
-    Settings { limits, approval_severities, caps, freezes, ..Settings::default() }.validate().with_context(|| name.to_string())?;
+    for (agent, text) in &policy.rules {
+        RuleSet::read(text, policy.version).with_context(|| format!("{name}: the rules of {agent}"))?;
+    }
+    let Policy { limits, approval_severities, caps, freezes, rules, .. } = policy.clone();
+    Settings { limits, approval_severities, caps, freezes, rules, ..Settings::default() }.validate().with_context(|| name.to_string())?;
     Ok(policy)
 }
 
@@ -180,7 +266,14 @@ mod tests {
     }
 
     fn policy() -> Value {
-        let policy = Policy { version: 3, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![], freezes: vec![] };
+        let policy = Policy {
+            version: 3,
+            limits: LimitRules::default(),
+            approval_severities: vec![1, 2],
+            caps: vec![],
+            freezes: vec![],
+            rules: std::collections::BTreeMap::new(),
+        };
         serde_json::to_value(policy).unwrap()
     }
 

@@ -5,15 +5,21 @@ use crate::counted::Counted;
 use crate::wiring::Wiring;
 use anyhow::Context as _;
 use picket_adapters::candle::{CachedEmbedder, CrossEncoder, MiniLm, model};
+use picket_coordinator_client::CoordinatorClient;
 use picket_core::ids::{AgentKind, Principal};
+use picket_core::phase::Phase;
+use picket_core::ports::Coordinator as _;
 use picket_diagnosis::model::AdvisedEngine;
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
 use picket_pipeline::agent::{Agent, AgentPorts, AgentProfile, AgentSettings};
 use picket_pipeline::early_policy::EarlyPolicy;
+use picket_rules::EarlyRules;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+/// Real time between two looks at the rules in force.
+const RULES_EVERY: Duration = Duration::from_secs(5);
 /// Real time between two steps.
 const STEP_MS: u64 = 250;
 
@@ -86,6 +92,16 @@ pub fn engine_settings(wiring: &Wiring) -> Settings {
     }
 }
 
+/// Hears of the rules in force, for early answers. What is heard late costs a question to the coordinator, and nothing else.
+async fn keep_rules(early: EarlyRules<EarlyPolicy>, coordinator: CoordinatorClient, kind: AgentKind) {
+    loop {
+        if let (Ok(policy), Ok(status)) = (coordinator.policy().await, coordinator.status().await) {
+            early.learn(kind, &policy, status.phases.get(&kind).map_or(Phase::Observe, |phase| phase.state.phase));
+        }
+        tokio::time::sleep(RULES_EVERY).await;
+    }
+}
+
 /// Runs until it is asked to end.
 ///
 /// # Errors
@@ -102,16 +118,22 @@ pub async fn run(wiring: &Wiring, kind: AgentKind, replay: bool) -> anyhow::Resu
     let cross_encoder = wiring.config.diagnostics.rag.cross_encoder.clone();
     let retriever = tokio::task::spawn_blocking(move || shelf_read_by(&cross_encoder)).await??;
     let evidence = EvidenceEngine::new(retriever, engine_settings(wiring));
+    let policy = EarlyRules::new(EarlyPolicy { rules: wiring.config.limit_rules() });
+    let coordinator = wiring.coordinator(&Principal::Agent(kind))?;
+    let keeping = keep_rules(policy.clone(), coordinator.clone(), kind);
     let ports = AgentPorts {
         bus: wiring.bus().await?,
-        coordinator: Counted(wiring.coordinator(&Principal::Agent(kind))?),
+        coordinator: Counted(coordinator),
         engine: Counted(AdvisedEngine::new(evidence, panel)),
-        policy: EarlyPolicy { rules: wiring.config.limit_rules() },
+        policy,
         notifier: Counted(Pager::new(&wiring.config.mesh.page_url)),
     };
     // A new name per life: the stream is read from its oldest message, and the baselines come back.
     let mut agent = Agent::new(profile(kind), settings(wiring, &format!("{nonce:04x}"), replay), ports, u64::from(nonce));
     tracing::info!(%kind, replay, "agent is up");
-    super::drive(STEP_MS, async || agent.step(wiring.clock.now()).await).await;
+    tokio::select! {
+        () = super::drive(STEP_MS, async || agent.step(wiring.clock.now()).await) => {}
+        () = keeping => {}
+    }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Many seeds, on every core, and what they came to together.
 
 use crate::finding::Kind;
-use crate::happened::{Happened, nothing};
+use crate::happened::{Happened, Happening, none_of};
 use crate::options::Options;
 use crate::run::{Outcome, run_seed};
 use picket_core::invariants::{Invariant, no_violations};
@@ -11,7 +11,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What a campaign came to. Its JSON is the contract of `picket sim coordinator --json`.
+/// What a campaign came to. Its JSON is the contract of `picket sim coordinator --json` and `picket sim mesh --json`.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
     /// Seeds that were run.
@@ -62,14 +62,20 @@ impl Summary {
 /// Runs every seed of `seeds`, each with the options that `options_of` gives it, and hears of each in `on_done`, in any order.
 #[must_use]
 pub fn run_seeds(seeds: &[u64], options_of: impl Fn(u64) -> Options + Sync, on_done: impl Fn(&Outcome) + Sync) -> Summary {
+    run_all(seeds, &Happening::ALL, |seed| run_seed(seed, &options_of(seed), false), on_done)
+}
+
+/// Runs every seed of `seeds` with `run`, and hears of each in `on_done`, in any order. `may_happen` is listed also where it did not.
+#[must_use]
+pub fn run_all(seeds: &[u64], may_happen: &[Happening], run: impl Fn(u64) -> Outcome + Sync, on_done: impl Fn(&Outcome) + Sync) -> Summary {
     let next = AtomicU64::new(0);
-    let summary = Mutex::new(Summary { violations: no_violations(), happened: nothing(), ..Summary::default() });
+    let summary = Mutex::new(Summary { violations: no_violations(), happened: none_of(may_happen.iter().copied()), ..Summary::default() });
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(seeds.len().max(1));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed) as usize) {
-                    let outcome = run_seed(*seed, &options_of(*seed), false);
+                    let outcome = run(*seed);
                     on_done(&outcome);
                     summary.lock().unwrap_or_else(PoisonError::into_inner).add(&outcome);
                 }

@@ -21,6 +21,15 @@ const OUTSIDE: u64 = 0;
 /// A caller gives up after this. Far below the retention of request ids, whatever the clocks do.
 const DEADLINE_MS: u64 = 15_000;
 
+/// Why a call has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Whether it happened nobody knows.
+    InTime,
+    /// The request is wrong, whoever is asked.
+    Refused(String),
+}
+
 /// One caller with one identity.
 pub struct Client {
     world: Arc<World>,
@@ -73,7 +82,7 @@ impl Client {
         name: &'static str,
         question: Q,
         handle: impl Fn(Arc<Node>, Q) -> F + Clone + Send + 'static,
-    ) -> Option<A>
+    ) -> Result<A, NoAnswer>
     where
         Q: Clone + Send + 'static,
         A: Send + 'static,
@@ -83,14 +92,16 @@ impl Client {
         loop {
             let left = until.saturating_sub(executor::elapsed_ms());
             if left == 0 {
-                return None;
+                return Err(NoAnswer::InTime);
             }
             let attempt = Duration::from_millis(left.min(self.rng.random_range(1_500..6_000)));
             let (world, node) = (self.world.clone(), self.preferred);
             match call(&world, OUTSIDE, node, name, question.clone(), attempt, handle.clone()).await {
-                Ok(Ok(answer)) => return Some(answer),
+                Ok(Ok(answer)) => return Ok(answer),
                 // Wrong whoever is asked: the answer will not change.
-                Ok(Err(problem)) if (400..429).contains(&problem.status) => return None,
+                Ok(Err(problem)) if (400..429).contains(&problem.status) => {
+                    return Err(NoAnswer::Refused(format!("{}: {}", problem.what, problem.why)));
+                }
                 Ok(Err(_)) | Err(CallFailed::Refused | CallFailed::Timeout) => {}
             }
             self.next_node();
@@ -102,11 +113,11 @@ impl Client {
     pub async fn submit(&mut self, command: Command) -> Option<Answer> {
         self.asked += 1;
         let request_id = RequestId(format!("{}-{}", self.name, self.asked));
-        self.submit_as(request_id, command).await
+        self.submit_as(request_id, command).await.ok()
     }
 
     /// A command, under that request id.
-    pub async fn submit_as(&mut self, request_id: RequestId, command: Command) -> Option<Answer> {
+    pub async fn submit_as(&mut self, request_id: RequestId, command: Command) -> Result<Answer, NoAnswer> {
         let principal = self.principal.clone();
         let asked = Asked::Submit { principal: principal.clone(), request_id: request_id.clone() };
         let number = self.world.history().begin(asked);
@@ -124,7 +135,7 @@ impl Client {
     }
 
     /// A linearizable look at the status, as the route does it.
-    pub async fn status(&mut self) -> Option<CoordinatorStatus> {
+    pub async fn status(&mut self) -> Result<CoordinatorStatus, NoAnswer> {
         let number = self.world.history().begin(Asked::Status);
         let handle = |node: Arc<Node>, ()| async move {
             reads::linearize(&node, "status").await?;
@@ -137,7 +148,7 @@ impl Client {
     }
 
     /// The open entries, and the newest of the ended.
-    pub async fn entries(&mut self, settled_max: usize) -> Option<Vec<LedgerEntry>> {
+    pub async fn entries(&mut self, settled_max: usize) -> Result<Vec<LedgerEntry>, NoAnswer> {
         let number = self.world.history().begin(Asked::Entries(settled_max));
         let handle = move |node: Arc<Node>, ()| async move {
             reads::linearize(&node, "entries").await?;
@@ -150,13 +161,13 @@ impl Client {
     }
 
     /// Changes after a revision.
-    pub async fn watch(&mut self, revision: u64, wait_ms: u64) -> Option<WatchPage> {
+    pub async fn watch(&mut self, revision: u64, wait_ms: u64) -> Result<WatchPage, NoAnswer> {
         let principal = self.principal.clone();
         let handle = move |node: Arc<Node>, principal: Principal| async move {
             reads::watch(&node, &principal, revision, Duration::from_millis(wait_ms)).await
         };
         let page = self.persist("watch", principal, handle).await?;
         self.world.history().watched(revision, &page);
-        Some(page)
+        Ok(page)
     }
 }

@@ -3,15 +3,15 @@
 //! One seed decides everything: the order of ready tasks, delays, losses, crashes, what a power failure leaves of unsynced writes, clock
 //! jumps, and what the callers ask. The same seed gives the same trace, byte for byte (docs/decisions/0006).
 
-mod actors;
+pub mod actors;
 mod campaign;
 mod checks;
-mod client;
+pub mod client;
 mod disk;
-mod executor;
+pub mod executor;
 mod finding;
 mod happened;
-mod history;
+pub mod history;
 mod host;
 #[cfg(test)]
 mod log_tests;
@@ -21,10 +21,11 @@ mod options;
 mod run;
 mod runtime;
 mod trace;
-mod world;
+pub mod world;
 
-pub use campaign::{Summary, run_seeds};
+pub use campaign::{Summary, run_all, run_seeds};
 pub use finding::{Finding, Kind};
 pub use happened::{Happened, Happening};
 pub use options::Options;
-pub use run::{Outcome, run_seed};
+pub use run::{Cast, Outcome, run_seed, run_seed_of};
+pub use world::World;

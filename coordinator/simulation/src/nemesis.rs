@@ -104,7 +104,7 @@ pub async fn torment(world: &Arc<World>, seed: u64) {
             let trouble = kinds[rng.random_range(0..kinds.len())];
             make(world, trouble, &mut rng).await;
         }
-        executor::sleep_ms(rng.random_range(50..pause_ms_max)).await;
+        executor::sleep_ms(world.options.peace_ms + rng.random_range(50..pause_ms_max)).await;
     }
 }
 

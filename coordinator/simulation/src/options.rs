@@ -19,6 +19,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Faults are injected for this long (virtual time).
     pub chaos_ms: u64,
+    /// Between two troubles there is at least so much peace (virtual time).
+    pub peace_ms: u64,
     /// Then everything is healed, and within this everybody must have an answer.
     pub heal_ms: u64,
 }
@@ -32,6 +34,7 @@ impl Default for Options {
             timers: RaftTimers { snapshot_timeout_ms: 1_000, snapshot_every: 60, entries_kept: 20, ..RaftTimers::default() },
             segment_bytes: 8 << 10,
             chaos_ms: 25_000,
+            peace_ms: 0,
             heal_ms: 30_000,
         }
     }

@@ -4,6 +4,7 @@ use crate::client::Client;
 use crate::executor::{self, Stuck};
 use crate::finding::{Finding, Kind};
 use crate::happened::Happened;
+use crate::history::History;
 use crate::options::Options;
 use crate::world::World;
 use crate::{actors, checks, nemesis};
@@ -39,16 +40,45 @@ pub struct Outcome {
     pub trace: String,
 }
 
+/// Who calls the coordinator in a run, and what else is looked at when it is over.
+pub trait Cast {
+    /// Starts everybody who calls; each is entered ([`World::enter`]), so that the run knows when all have gone home.
+    fn start(&self, world: &Arc<World>, seed: u64);
+    /// Looks at what is left of a run that came to its end.
+    fn judge(&self, history: &mut History, world: &World);
+    /// From healing until everybody is asked to go home, ms of virtual time.
+    fn rest_ms(&self) -> u64 {
+        SETTLE_MS
+    }
+}
+
+/// The callers of this crate: none of them shares code with what is checked, beyond the types of the protocol.
+struct Scripted;
+
+impl Cast for Scripted {
+    fn start(&self, world: &Arc<World>, seed: u64) {
+        actors::start(world, seed);
+    }
+
+    fn judge(&self, _: &mut History, _: &World) {}
+}
+
 /// Runs one seed.
 #[must_use]
 pub fn run_seed(seed: u64, options: &Options, keep_trace: bool) -> Outcome {
+    run_seed_of(Arc::new(Scripted), seed, options, keep_trace)
+}
+
+/// Runs one seed with that cast.
+#[must_use]
+pub fn run_seed_of(cast: Arc<dyn Cast + Send + Sync>, seed: u64, options: &Options, keep_trace: bool) -> Outcome {
     let world = World::new(seed, options.clone(), keep_trace);
     let steps = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let counted = steps.clone();
-    let playing = world.clone();
+    let (playing, players) = (world.clone(), cast.clone());
     let ran = catch_unwind(AssertUnwindSafe(|| {
         executor::run(seed, POLLS_MAX, async move {
-            play(&playing, seed).await;
+            play(&playing, &*players, seed).await;
             counted.store(executor::polls(), std::sync::atomic::Ordering::Relaxed);
             playing.let_go();
         })
@@ -65,6 +95,7 @@ pub fn run_seed(seed: u64, options: &Options, keep_trace: bool) -> Outcome {
         }
     }
     checks::check(&mut history, options, &world);
+    cast.judge(&mut history, &world);
     let answered = history.calls.iter().filter(|c| c.is_answered()).count() as u64;
     let (trace_digest, _, trace) = trace.finish();
     Outcome {
@@ -84,25 +115,25 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("a panic without words").to_owned()
 }
 
-async fn play(world: &Arc<World>, seed: u64) {
+async fn play(world: &Arc<World>, cast: &(dyn Cast + Send + Sync), seed: u64) {
     for id in world.ids() {
         world.start(id);
     }
-    actors::start(world, seed);
+    cast.start(world, seed);
     nemesis::torment(world, seed).await;
     nemesis::heal(world).await;
     let healed_ms = executor::elapsed_ms();
     world.history().healed_ms = Some(healed_ms);
-    executor::sleep_ms(SETTLE_MS).await;
+    executor::sleep_ms(cast.rest_ms()).await;
     world.close();
-    let until = healed_ms + world.options.heal_ms;
+    let until = executor::elapsed_ms() + world.options.heal_ms - SETTLE_MS;
     while world.inside() > 0 && executor::elapsed_ms() < until {
         executor::sleep_ms(50).await;
     }
     if world.inside() > 0 {
         world.history().find(
             Kind::Liveness,
-            format!("{} callers still wait {} ms after everything was healed", world.inside(), world.options.heal_ms),
+            format!("{} callers still wait {} ms after they were asked to go home", world.inside(), world.options.heal_ms),
         );
         return;
     }
@@ -116,7 +147,7 @@ async fn probe(world: &Arc<World>, seed: u64) {
         client.prefer(id);
         let scope = Scope::External("probe".into(), id.to_string());
         client.submit(Command::AcquireLease { scopes: vec![scope], ttl_ms: 1_000 }).await;
-        client.status().await;
+        let _ = client.status().await;
     }
     // The followers hear of the last commit with the next heartbeat.
     executor::sleep_ms(1_000).await;

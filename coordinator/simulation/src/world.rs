@@ -21,6 +21,7 @@ use picket_state_machine::State;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -153,14 +154,14 @@ impl World {
         lock(&self.trace).line(what);
     }
 
-    /// A caller comes.
-    pub fn entered(&self) {
+    /// A caller comes, and is counted until it has gone home: the end of the run knows whether somebody still waits.
+    pub fn enter(self: &Arc<Self>, acting: impl Future<Output = ()> + Send + 'static) {
         self.inside.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A caller goes home.
-    pub fn left(&self) {
-        self.inside.fetch_sub(1, Ordering::Relaxed);
+        let world = self.clone();
+        executor::spawn_for(WORLD, async move {
+            acting.await;
+            world.inside.fetch_sub(1, Ordering::Relaxed);
+        });
     }
 
     /// Callers that have not gone home.

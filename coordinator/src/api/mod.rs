@@ -11,6 +11,7 @@ mod openapi;
 pub mod peer_calls;
 mod places;
 pub mod reads;
+mod rules;
 mod submitted;
 pub mod writes;
 
@@ -61,6 +62,8 @@ pub struct Node<C: Host = TypeConfig> {
     pub cluster_id: String,
     /// What the leader proposes as the time.
     pub clock: Clock,
+    /// The user's rules.
+    pub rules: rules::RuleBook,
     /// The group goes on without this node.
     pub removed: OnceLock<()>,
     /// One backup at a time: each is a copy of the whole state.
@@ -91,6 +94,7 @@ impl<C: Host> Node<C> {
             signing_key,
             cluster_id,
             clock,
+            rules: rules::RuleBook::default(),
             removed: OnceLock::new(),
             backing_up: Semaphore::new(1),
             changing_members: Semaphore::new(1),

@@ -67,6 +67,7 @@ async fn next_leader<C: Host>(node: &Node<C>, not: Option<u64>, until: InstantOf
 /// # Errors
 /// As `submit`.
 pub async fn propose<C: Host>(node: &Node<C>, principal: Principal, written: Written) -> Result<Answer, Problem> {
+    let written = node.rules.hold(&node.machine, written)?;
     let proposed = node.proposes(principal, written).map_err(|e| Problem::internal(WHAT, e.to_string()))?;
     if is_planted(Fault::AnsweredBeforeCommit) {
         return answer_early(node, proposed);

@@ -1,6 +1,7 @@
 //! A person says yes or no; after a yes the agent looks again.
 
 use crate::authority;
+use crate::planted::{Fault, is_planted};
 use crate::propose::ruled;
 use crate::reply::Reply;
 use crate::state::State;
@@ -31,10 +32,11 @@ pub(crate) fn approve(state: &mut State, who: &Principal, id: &EntryId, digest: 
     if state.stop.set {
         return Reply::refused(LimitRule::Stopped, format!("STOP is set by {}: release it first", state.stop.by));
     }
-    if state.entries.get(id).is_none_or(|e| e.view.digest != *digest) {
-        return Reply::refused(LimitRule::NotAllowed, format!("{id} is another act than the one that was shown"));
-    }
-    let approval = Approval { digest: digest.clone(), stop_epoch };
+    let digest = match state.entries.get(id) {
+        Some(e) if e.view.digest == *digest || is_planted(Fault::ApprovalOfAnotherDigest) => e.view.digest.clone(),
+        _ => return Reply::refused(LimitRule::NotAllowed, format!("{id} is another act than the one that was shown")),
+    };
+    let approval = Approval { digest, stop_epoch };
     let done = ledger::step_with(state, id, LedgerEvent::Approve, |e| {
         e.approval = Some(approval);
         e.view.approved_by = Some(who.to_string());

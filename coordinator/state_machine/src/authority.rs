@@ -13,7 +13,7 @@ fn no(why: String) -> Violation {
 pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Result<(), Violation> {
     let refuse = |needed: &str| Err(no(format!("{who} may not say this: it takes {needed}")));
     match command {
-        Command::Propose { proposal } => match who {
+        Command::Propose { proposal } | Command::ProposeRuled { proposal, .. } => match who {
             Principal::Agent(kind) if *kind == proposal.agent => Ok(()),
             _ => refuse(&format!("agent:{}", proposal.agent)),
         },

@@ -11,9 +11,12 @@ pub(crate) fn reserved(state: &State, cluster: &ClusterName, except: Option<&Ent
     sum(state, cluster, except, |_| true)
 }
 
+/// How long ago somebody looked who does not look inside the command.
+const LOOKED_BEFORE_MS: i64 = 500;
+
 /// What somebody would see who looked a moment ago: see [`crate::planted::Fault::BudgetOutsideCommand`].
 pub(crate) fn reserved_before_now(state: &State, cluster: &ClusterName, except: Option<&EntryId>) -> Reserved {
-    sum(state, cluster, except, |e| e.view.history.last().is_some_and(|(at, _)| *at < state.now()))
+    sum(state, cluster, except, |e| e.view.history.last().is_some_and(|(at, _)| state.now().since_ms(*at) > LOOKED_BEFORE_MS))
 }
 
 fn sum(state: &State, cluster: &ClusterName, except: Option<&EntryId>, seen: impl Fn(&Entry) -> bool) -> Reserved {

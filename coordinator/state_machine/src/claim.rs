@@ -20,6 +20,9 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
     let Some(known) = state.entries.get(&claim.entry) else {
         return Reply::Refused { violations: vec![authority::unknown(&claim.entry)] };
     };
+    if let Some(claim) = claimed_before(known, claim).filter(|_| is_planted(Fault::PermitReused)) {
+        return Reply::Claimed { claim };
+    }
     if known.view.state != EntryState::Permitted {
         let why = format!("{} is {:?}: a permit is claimed at most once, and before it expires", claim.entry, known.view.state);
         return Reply::Refused { violations: vec![Violation::new(LimitRule::NotAllowed, Some(Invariant::I9), why)] };
@@ -59,6 +62,19 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
         }
         Err(why) => Reply::refused(LimitRule::NotAllowed, why.to_string()),
     }
+}
+
+/// What [`Fault::PermitReused`] answers.
+fn claimed_before(known: &Entry, claim: &ClaimRequest) -> Option<ClaimBody> {
+    let permit = known.permit.as_ref().filter(|_| known.view.claim.is_some())?;
+    Some(ClaimBody {
+        entry: claim.entry.clone(),
+        digest: claim.digest.clone(),
+        actuator_epoch: claim.actuator_epoch,
+        claimed_at: permit.issued_at,
+        act_deadline: permit.expires_at,
+        token: known.view.tokens.values().max().copied().unwrap_or_default(),
+    })
 }
 
 fn is_sha256(digest: &Digest) -> bool {

@@ -1,5 +1,7 @@
 //! No two acts of one kind on one service within the cooldown, counted from the earlier one's resolution (I5, [M11]).
 
+use crate::entry::Entry;
+use crate::planted::{Fault, is_planted};
 use crate::state::State;
 use picket_core::action::RemediationKind;
 use picket_core::ids::{EntryId, ServiceId};
@@ -11,7 +13,10 @@ const fn is_unresolved(state: EntryState) -> bool {
 }
 
 /// True when this step resolves a claim. Inconclusive does: it is as known as it will be.
-pub(crate) const fn is_resolution(from: EntryState, to: EntryState) -> bool {
+pub(crate) fn begins(from: EntryState, to: EntryState) -> bool {
+    if is_planted(Fault::CooldownFromClaim) {
+        return to == EntryState::Claimed;
+    }
     is_unresolved(from) && !is_unresolved(to)
 }
 
@@ -27,13 +32,14 @@ pub(crate) fn start(state: &mut State, service: ServiceId, kind: RemediationKind
 
 /// Until when it holds; the end of time while a claim is unresolved.
 pub(crate) fn until(state: &State, service: &ServiceId, kind: RemediationKind, except: &EntryId) -> Option<Timestamp> {
-    let unresolved = state.open.iter().filter_map(|id| state.entries.get(id)).any(|e| {
+    let is_it = |e: &Entry| {
         e.id() != except
             && !e.is_undo()
             && is_unresolved(e.view.state)
             && e.view.work.action().kind() == kind
             && e.view.work.action().service == *service
-    });
+    };
+    let unresolved = state.open.iter().filter_map(|id| state.entries.get(id)).any(is_it) && !is_planted(Fault::CooldownFromClaim);
     if unresolved {
         return Some(Timestamp(i64::MAX));
     }

@@ -43,7 +43,7 @@ pub(crate) fn check_request(request: &RequestId) -> Result<(), String> {
 /// What no code below this line needs to doubt any more.
 pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
     match command {
-        Command::Propose { proposal } => check_proposal(proposal),
+        Command::Propose { proposal } | Command::ProposeRuled { proposal, .. } => check_proposal(proposal),
         Command::PostFacts { facts } => check_facts(facts),
         Command::Claim { claim } => {
             id("before_digest", claim.before_digest.0.as_str())?;

@@ -1,6 +1,7 @@
 //! What the observers vouch for, in the order in which they saw it [M9].
 
 use crate::caution::Recent;
+use crate::planted::{Fault, is_planted};
 use crate::reply::Reply;
 use crate::restore::Journal;
 use crate::state::State;
@@ -67,7 +68,8 @@ pub(crate) fn post(state: &mut State, facts: &ClusterFacts) -> Reply {
     }
     let gap_ms = book.facts.as_ref().map(|before| facts.echo.since_ms(before.echo));
     book.recent.note_reading(now, gap_ms, state.settings.limits.facts_ttl_ms);
-    book.facts = Some(facts.clone());
+    let echo = if is_planted(Fault::FactsAgedByArrival) { now } else { facts.echo };
+    book.facts = Some(ClusterFacts { echo, ..facts.clone() });
     Reply::Done
 }
 

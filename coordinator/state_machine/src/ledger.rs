@@ -95,7 +95,7 @@ pub(crate) fn step_with(
     if !reserved && reserves {
         budget::note_reservation(state, &cluster);
     }
-    if claimed && !undo && cooldown::is_resolution(from, to) {
+    if claimed && !undo && cooldown::begins(from, to) {
         cooldown::start(state, service, kind);
     }
     if claimed {

@@ -50,6 +50,7 @@ pub use in_memory::{InMemoryCoordinator, InMemoryHandle, RunClock};
 pub use permitted::{PermittedAction, permit_for, sign_answer, watch_page};
 #[cfg(feature = "planted-faults")]
 pub use planted::{Fault, plant};
+pub use propose::rule_question;
 pub use reply::{Reply, Response, Ruling};
 pub use restore::{RestoreError, RestoreOrder};
 pub use settings::{Priorities, Settings, SettingsError};

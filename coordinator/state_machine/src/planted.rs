@@ -56,12 +56,20 @@ pub enum Fault {
     FreezeOnlyAtProposal,
     /// The breaker closes by itself after a minute.
     BreakerClosesWithTime,
+    /// A yes counts for an act whatever digest was shown.
+    ApprovalOfAnotherDigest,
+    /// A cooldown begins with the claim, not with what became of it.
+    CooldownFromClaim,
+    /// Facts are as old as their arrival, not as their reading.
+    FactsAgedByArrival,
+    /// A permit that was claimed is claimed again by whoever asks.
+    PermitReused,
 }
 
 #[cfg(feature = "planted-faults")]
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::TokenOfThisNode,
         Self::ClockOfThisNode,
         Self::AnswersNotInSnapshot,
@@ -81,6 +89,10 @@ impl Fault {
         Self::JournalOnlyListed,
         Self::FreezeOnlyAtProposal,
         Self::BreakerClosesWithTime,
+        Self::ApprovalOfAnotherDigest,
+        Self::CooldownFromClaim,
+        Self::FactsAgedByArrival,
+        Self::PermitReused,
     ];
 }
 

@@ -5,22 +5,29 @@ use crate::phase;
 use crate::reply::Reply;
 use crate::settings::Settings;
 use crate::state::State;
-use picket_core::ids::EntryId;
+use picket_core::ids::{AgentKind, EntryId};
 use picket_core::ledger::LedgerEvent;
 use picket_core::limits::LimitRule;
 use picket_core::phase::Phase;
 use picket_core::policy::Policy;
 
 impl State {
+    /// The version of the policy in force, and the agent's rules in it.
+    #[must_use]
+    pub fn rules(&self, agent: AgentKind) -> (u64, Option<&str>) {
+        (self.policy_version, self.settings.rules.get(&agent).map(String::as_str))
+    }
+
     /// What is in force.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        let Settings { limits, approval_severities, caps, freezes, .. } = self.settings.clone();
-        Policy { version: self.policy_version, limits, approval_severities, caps, freezes }
+        let Settings { limits, approval_severities, caps, freezes, rules, .. } = self.settings.clone();
+        Policy { version: self.policy_version, limits, approval_severities, caps, freezes, rules }
     }
 }
 
-/// Puts a policy in force. A permit from before is held against it at its claim; what a cap no longer lets its agent do is cancelled.
+/// Puts a policy in force. A permit from before is held against it at its claim; what a cap no longer lets its agent do is cancelled, and
+/// what was admitted under other rules of the user: its agent may ask again.
 pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
     if policy.version != state.policy_version + 1 {
         let why = format!("version {} does not follow the present one ({}): look again", policy.version, state.policy_version);
@@ -31,15 +38,18 @@ pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
         approval_severities: policy.approval_severities.clone(),
         caps: policy.caps.clone(),
         freezes: policy.freezes.clone(),
+        rules: policy.rules.clone(),
         ..state.settings.clone()
     };
     if let Err(why) = settings.validate() {
         return Reply::refused(LimitRule::Malformed, why.to_string());
     }
-    state.settings = settings;
+    let before = std::mem::replace(&mut state.settings, settings);
     state.policy_version = policy.version;
     let pending = state.open.iter().filter_map(|id| state.entries.get(id)).filter(|e| e.is_before_claim() && !e.is_undo());
-    let barred: Vec<EntryId> = pending.filter(|e| phase::allowed(state, e) == Phase::Observe).map(|e| e.id().clone()).collect();
+    let other_rules = |agent| before.rules.get(&agent) != policy.rules.get(&agent);
+    let barred = pending.filter(|e| phase::allowed(state, e) == Phase::Observe || other_rules(e.agent()));
+    let barred: Vec<EntryId> = barred.map(|e| e.id().clone()).collect();
     for id in barred {
         let _ = ledger::step(state, &id, LedgerEvent::Cancel);
     }

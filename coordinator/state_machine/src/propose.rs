@@ -10,6 +10,7 @@ use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
 use picket_core::phase::Phase;
 use picket_core::proposal::{Proposal, Work};
+use picket_core::rules::{RuleQuestion, Ruled};
 use std::collections::BTreeMap;
 
 /// An entry that nothing has been decided on.
@@ -30,6 +31,7 @@ pub(crate) fn blank(id: EntryId, work: Work, proposal: Proposal) -> Entry {
         tokens: BTreeMap::new(),
         actuator_epoch: None,
         claim: None,
+        asked: None,
         fenced: false,
         report: None,
         outcome: None,
@@ -41,8 +43,33 @@ pub(crate) fn blank(id: EntryId, work: Work, proposal: Proposal) -> Entry {
     Entry { view, approval: None, permit: None, evidence_echo }
 }
 
+/// What the user's rules are asked about a proposal, as of now.
+#[must_use]
+pub fn rule_question(state: &State, proposal: &Proposal) -> RuleQuestion {
+    let mut entry = blank(EntryId::from("asked"), Work::Do { action: proposal.action.clone() }, proposal.clone());
+    entry.view.severity = admission::severity_now(state, &entry);
+    let cost_pods = admission::cost_now(state, &entry);
+    let facts = state.clusters.get(entry.cluster()).and_then(|book| book.facts.as_ref());
+    let facts = facts.and_then(|facts| facts.services.get(&proposal.action.service));
+    RuleQuestion::about(proposal, entry.view.severity, phase::allowed(state, &entry), cost_pods, facts, state.now())
+}
+
+/// The no of the user's rules. A proposal that nobody held against the rules in force does not go on.
+fn ruled_out(state: &State, proposal: &Proposal, ruled: Option<&Ruled>) -> Option<Violation> {
+    if !state.settings.rules.contains_key(&proposal.agent) {
+        return None;
+    }
+    match ruled {
+        Some(ruled) if ruled.policy_version != state.policy_version => {
+            Some(Violation::new(LimitRule::StaleEvidence, None, "the rules changed while this was proposed: propose it again"))
+        }
+        Some(Ruled { answer: Some(answer), .. }) => answer.violation(),
+        _ => Some(Violation::new(LimitRule::UserPolicy, None, "nobody has held this against the user's rules")),
+    }
+}
+
 /// Decides on a proposal: the first rows of the table, in their order.
-pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
+pub(crate) fn propose(state: &mut State, proposal: &Proposal, rules: Option<&Ruled>) -> Reply {
     let same = state.entries.values().rev().find(|e| e.agent() == proposal.agent && e.view.proposal.id == proposal.id && !e.is_undo());
     if let Some(entry) = same {
         // The same wish under another request id: it has an entry already.
@@ -54,6 +81,8 @@ pub(crate) fn propose(state: &mut State, proposal: &Proposal) -> Reply {
     entry.view.severity = admission::severity_now(state, &entry);
     entry.view.cost_pods = admission::cost_now(state, &entry);
     let mut broken = if state.stop.set { Vec::new() } else { admission::broken_limits(state, &entry) };
+    broken.extend(ruled_out(state, proposal, rules));
+    entry.view.asked = rules.map(|ruled| Box::new(ruled.question.clone()));
     broken.extend(capacity(state));
     broken.extend(asked_already(state, &entry));
     let phase = if proposal.replay { Phase::Observe } else { phase::allowed(state, &entry) };

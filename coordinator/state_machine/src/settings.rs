@@ -2,11 +2,14 @@
 
 use crate::caution::REMEMBERED_MAX;
 use picket_core::freeze::Freeze;
+use picket_core::ids::AgentKind;
 use picket_core::limits::LimitRules;
 use picket_core::phase::GateRule;
 use picket_core::policy::PhaseCap;
+use picket_core::rules::RULES_BYTES_MAX;
 use picket_core::severity::Severity;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Whose work goes first: 1 to 31, lower first. By default containment over repair over savings.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,9 @@ pub struct Settings {
     pub caps: Vec<PhaseCap>,
     /// Times in which nothing is changed.
     pub freezes: Vec<Freeze>,
+    /// Rules of the user by agent; whoever puts a proposal into the log holds it against them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<AgentKind, String>,
     /// Whose work goes first.
     pub priorities: Priorities,
     /// True under the demonstration CA: phases by fiat, permits that a real actuator refuses.
@@ -123,6 +129,7 @@ impl Default for Settings {
             approval_severities: vec![1, 2],
             caps: Vec::new(),
             freezes: Vec::new(),
+            rules: BTreeMap::new(),
             priorities: Priorities::default(),
             demonstration: false,
             lease_through_observing: true,
@@ -164,6 +171,9 @@ impl Default for Settings {
 /// Why settings contradict an invariant (PROTOCOL.md, Time).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
+    /// Rules are too long.
+    #[error("the rules of {0} are {1} bytes long, {RULES_BYTES_MAX} are allowed")]
+    Rules(AgentKind, usize),
     /// A length of time or a bound is not above zero.
     #[error("{0} must be above 0")]
     NotPositive(&'static str),
@@ -243,6 +253,9 @@ impl Settings {
         }
         if self.caps.len() > CAPS_MAX || self.freezes.len() > FREEZES_MAX || self.approval_severities.len() > 4 {
             return Err(SettingsError::TooMany);
+        }
+        if let Some((agent, rules)) = self.rules.iter().find(|(_, rules)| rules.len() > RULES_BYTES_MAX) {
+            return Err(SettingsError::Rules(*agent, rules.len()));
         }
         if self.lease_ttl_ms < self.permit_ttl_ms + self.clock_jump_ms {
             return Err(SettingsError::TooShort(

@@ -210,13 +210,21 @@ pub fn apply(state: &mut State, said: &Attributed, at: Timestamp) -> Response {
 }
 
 const fn takes_a_token(command: &Command) -> bool {
-    matches!(command, Command::Propose { .. } | Command::Register | Command::AcquireLease { .. } | Command::QueueLease { .. })
+    matches!(
+        command,
+        Command::Propose { .. }
+            | Command::ProposeRuled { .. }
+            | Command::Register
+            | Command::AcquireLease { .. }
+            | Command::QueueLease { .. }
+    )
 }
 
 fn carry_out(state: &mut State, said: &Attributed) -> Reply {
     let who = &said.principal;
     match &said.request.command {
-        Command::Propose { proposal } => propose::propose(state, proposal),
+        Command::Propose { proposal } => propose::propose(state, proposal, None),
+        Command::ProposeRuled { proposal, ruled } => propose::propose(state, proposal, Some(ruled)),
         Command::Refresh { entry, digest, evidence_echo } => approval::refresh(state, entry, digest, *evidence_echo),
         Command::Approve { entry, digest, stop_epoch } => approval::approve(state, who, entry, digest, *stop_epoch),
         Command::Deny { entry, why } => approval::deny(state, who, entry, why),

@@ -16,7 +16,9 @@ mod world;
 
 use acts::Watched;
 use moves::{Act, act, with_moments};
+use picket_core::action::Digest;
 use picket_core::coordination::{Attributed, Command, Proposer, Request, Resolution};
+use picket_core::facts::ClusterFacts;
 use picket_core::freeze::{Freeze, FreezeTime};
 use picket_core::ids::Principal;
 use picket_core::limits::LimitRules;
@@ -30,6 +32,10 @@ use world::*;
 
 /// Seeds that are tried before a fault counts as not found. The seeds are fixed; the slowest fault was seen to need 165 of them, most at most 40.
 const SEEDS_MAX: u8 = 250;
+
+/// What the moves of a random run do not show: nobody in it is shown one act and approves another, no reading is long on its way, and the
+/// cooldown is longer than most of them. The simulation of the whole mesh finds these.
+const NOT_BY_CHANCE: [Fault; 3] = [Fault::ApprovalOfAnotherDigest, Fault::FactsAgedByArrival, Fault::CooldownFromClaim];
 
 /// Bad ends that open the breaker, where it is not what is looked for.
 const FAILURES: u32 = 100;
@@ -86,7 +92,7 @@ fn seeds_until_found(fault: Fault) -> Option<(u8, String)> {
 #[test]
 fn random_runs_find_every_planted_fault() {
     let mut missed = Vec::new();
-    for fault in Fault::ALL {
+    for fault in Fault::ALL.into_iter().filter(|fault| !NOT_BY_CHANCE.contains(fault)) {
         match seeds_until_found(fault) {
             Some((seed, why)) => println!("{fault:?}: found by seed {seed}: {}", why.chars().take(160).collect::<String>()),
             None => missed.push(fault),
@@ -293,6 +299,34 @@ fn wrong_thing_happens(fault: Fault) -> bool {
             w.after_ms(61_000);
             w.read();
             matches!(w.propose(limit(service("shop", 2))).1, Ruling::Permitted)
+        }
+        Fault::ApprovalOfAnotherDigest => {
+            w = World::with(settings(), Phase::Assist);
+            let (entry, _) = w.propose(limit(service("shop", 1)));
+            let (digest, stop_epoch) = (Digest::of(b"another"), w.stop_epoch());
+            w.say(&human(), Command::Approve { entry, digest, stop_epoch }) == Reply::Done
+        }
+        Fault::CooldownFromClaim => {
+            let limits = LimitRules { cooldown_ms: 10_000, ..LimitRules::default() };
+            w = World::with(Settings { limits, ..settings() }, Phase::Autonomous);
+            let id = w.done(limit(service("shop", 1)));
+            w.after_ms(11_000);
+            w.grade(&id, recovered());
+            w.read();
+            matches!(w.propose(limit(service("shop", 1))).1, Ruling::Permitted)
+        }
+        Fault::FactsAgedByArrival => {
+            let read = w.facts.clone();
+            w.after_ms(8_000);
+            let late = ClusterFacts { seq: read.seq + 1, ..read };
+            w.say(&observer(), Command::PostFacts { facts: Box::new(late) });
+            w.after_ms(8_000);
+            matches!(w.propose(limit(service("shop", 1))).1, Ruling::Permitted)
+        }
+        Fault::PermitReused => {
+            let id = w.permitted(limit(service("shop", 1)));
+            w.claim(&id);
+            w.try_claim(w.claim_of(&id)).is_ok()
         }
     }
 }

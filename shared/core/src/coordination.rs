@@ -5,17 +5,17 @@ use crate::claim::{ClaimConfirmation, ClaimRequest};
 use crate::facts::ClusterFacts;
 use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
 use crate::invariants::Invariant;
-use crate::ledger::EntryState;
+pub use crate::ledger_entry::LedgerEntry;
 use crate::limits::Violation;
 use crate::membership::MemberChange;
 use crate::outcome::{Adjudication, Outcome, Report};
 use crate::permit::Permit;
 use crate::phase::{GateReading, JudgementDue, Phase, PhaseState};
 use crate::policy::Policy;
-use crate::proposal::{Proposal, Work};
+use crate::proposal::Proposal;
 use crate::restore::{JournaledAct, RestoreView};
+use crate::rules::Ruled;
 use crate::scope::{FencingToken, Scope};
-use crate::severity::Severity;
 use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,13 @@ pub enum Command {
     Propose {
         /// The wish.
         proposal: Box<Proposal>,
+    },
+    /// A proposal with the word of the user's rules on it, as the leader puts it into the log. No client may say this.
+    ProposeRuled {
+        /// The wish.
+        proposal: Box<Proposal>,
+        /// What was asked of the rules, and what they said.
+        ruled: Box<Ruled>,
     },
     /// Agent: the evidence for this digest still stands, as of this coordinator time.
     Refresh {
@@ -357,72 +364,6 @@ pub enum Answer {
         /// Every reason.
         violations: Vec<Violation>,
     },
-}
-
-/// One entry of the ledger, as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct LedgerEntry {
-    /// Its id.
-    pub id: EntryId,
-    /// Where it stands.
-    pub state: EntryState,
-    /// For an undo: the entry that it takes back.
-    pub parent: Option<EntryId>,
-    /// For an entry being taken back: the undo.
-    pub child: Option<EntryId>,
-    /// What is to be done.
-    pub work: Work,
-    /// Its digest: what an approval names.
-    pub digest: Digest,
-    /// The proposal.
-    pub proposal: Proposal,
-    /// The graver of the agent's grade and the coordinator's own.
-    pub severity: Severity,
-    /// Pods reserved while it holds budget.
-    pub cost_pods: u32,
-    /// Broken limits, when denied.
-    pub violations: Vec<Violation>,
-    /// Who approved, when somebody did.
-    pub approved_by: Option<String>,
-    /// The lease's tokens, when permitted.
-    pub tokens: BTreeMap<Scope, FencingToken>,
-    /// Epoch of the actuator that claimed it.
-    pub actuator_epoch: Option<u64>,
-    /// The claim, when made.
-    pub claim: Option<ClaimRequest>,
-    /// Nothing of its claim is on its way any more: its effect, its absence or its fence was confirmed.
-    #[serde(default)]
-    pub fenced: bool,
-    /// What was reported.
-    pub report: Option<Report>,
-    /// How it was graded.
-    pub outcome: Option<Outcome>,
-    /// True while a person is asked to look.
-    pub paging: bool,
-    /// Every state it was in: (when, what), in coordinator time.
-    pub history: Vec<(Timestamp, EntryState)>,
-    /// When its present state runs out.
-    pub deadline: Option<Timestamp>,
-}
-
-impl LedgerEntry {
-    /// Its write may still be on its way, whatever was said of it: what it holds passes to nobody else.
-    #[must_use]
-    pub const fn waits_for_fence(&self) -> bool {
-        self.claim.is_some() && !self.fenced
-    }
-
-    /// Its disruption budget is held.
-    #[must_use]
-    pub const fn holds_budget(&self) -> bool {
-        self.state.holds_budget() || self.waits_for_fence()
-    }
-
-    /// Nothing leads out of its state, and nothing of it is on its way.
-    #[must_use]
-    pub const fn is_over(&self) -> bool {
-        self.state.is_terminal() && !self.waits_for_fence()
-    }
 }
 
 /// A change of the ledger.

@@ -6,6 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Labels of one service that are told: a reading of a cluster must stay small.
+pub const LABELS_MAX: usize = 8;
+
 /// One reading of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClusterFacts {
@@ -63,4 +66,7 @@ pub struct ServiceFacts {
     pub foreign_rollout: bool,
     /// Label `picket.dev/managed: "false"`: picket must not touch it.
     pub protected: bool,
+    /// Labels under `picket.dev/`, without that prefix, for the user's rules; at most [`LABELS_MAX`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }

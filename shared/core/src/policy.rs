@@ -7,6 +7,7 @@ use crate::limits::LimitRules;
 use crate::phase::Phase;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Limits, severities that need a yes, and caps on phases.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,9 @@ pub struct Policy {
     /// Times in which nothing is changed, at most 64.
     #[serde(default)]
     pub freezes: Vec<Freeze>,
+    /// Rules of the user by agent, in Cedar. An agent without any is bound by the limits alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rules: BTreeMap<AgentKind, String>,
 }
 
 /// Lowers the phase for some acts; it can never raise one.

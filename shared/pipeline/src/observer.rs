@@ -42,6 +42,8 @@ pub struct ObserverSettings {
 const ERROR_BUDGET: f64 = 0.01;
 /// An anomaly last seen longer ago than this is over.
 const EVENT_FRESH_MS: i64 = 10_000;
+/// One that stands by takes over when so many readings were missed.
+const READINGS_MISSED: i64 = 4;
 /// Edges are forgotten after so many refresh intervals without a call.
 const EDGE_REFRESHES: i64 = 20;
 
@@ -58,6 +60,8 @@ pub struct Observer<B, C, R> {
     graph: ServiceGraph,
     active: Vec<Anomaly>,
     epoch: Option<u64>,
+    /// Another observer has taken over: this one stands by until that one falls silent.
+    deposed: bool,
     seq: u64,
     revision: u64,
     watches: BTreeMap<EntryId, (ServiceId, Watch)>,
@@ -84,6 +88,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
             graph: ServiceGraph::default(),
             active: Vec::new(),
             epoch: None,
+            deposed: false,
             seq: 0,
             revision: 0,
             watches: BTreeMap::new(),
@@ -94,13 +99,15 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         }
     }
 
-    /// One round: telemetry, graph, facts, grades.
+    /// One round: telemetry, graph, facts, grades. One that was deposed keeps its baselines warm and says nothing, until the facts of its
+    /// cluster are old.
     ///
     /// # Errors
     /// When a port is away; call again, nothing is lost.
     pub async fn step(&mut self, now: Timestamp) -> PortResult<()> {
         let epoch = match self.epoch {
             Some(epoch) => epoch,
+            None if self.deposed && !self.is_needed().await? => return self.take_telemetry(now).await,
             None => self.register(now).await?,
         };
         self.take_telemetry(now).await?;
@@ -118,11 +125,17 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         let id = format!("register-observer-{}-{}", self.settings.cluster, now.0);
         match self.coordinator.submit(id.into(), Command::Register).await? {
             Answer::Epoch { epoch } => {
-                self.epoch = Some(epoch);
+                (self.epoch, self.deposed) = (Some(epoch), false);
                 Ok(epoch)
             }
             other => Err(PortError::Refused { what: "register".into(), why: format!("{other:?}") }),
         }
+    }
+
+    /// Whether whoever took over has said nothing for several readings.
+    async fn is_needed(&self) -> PortResult<bool> {
+        let ages_ms = self.coordinator.status().await?.facts_age_ms;
+        Ok(ages_ms.get(&self.settings.cluster).is_none_or(|age_ms| *age_ms > READINGS_MISSED * self.settings.facts_period_ms))
     }
 
     async fn take_telemetry(&mut self, now: Timestamp) -> PortResult<()> {
@@ -168,8 +181,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         let id = format!("facts-{}-{epoch}-{}", self.settings.cluster, self.seq);
         let answer = self.coordinator.submit(id.into(), Command::PostFacts { facts: Box::new(facts.clone()) }).await?;
         if let Answer::Refused { violations } = answer {
-            // Another observer took over: register anew on the next step, or lose to it for good.
-            self.epoch = None;
+            (self.epoch, self.deposed) = (None, true);
             return Err(PortError::Refused { what: "facts".into(), why: format!("{violations:?}") });
         }
         self.bus.put(&topics::facts(&self.settings.cluster), json(&PublishedFacts { facts, readings })).await

@@ -36,10 +36,10 @@ pub async fn act(mut client: Client) {
                 _ => continue,
             }
         }
-        let Some(page) = client.watch(revision, 400).await else { continue };
+        let Ok(page) = client.watch(revision, 400).await else { continue };
         revision = page.revision;
         if page.compacted {
-            let Some(ledger) = client.entries(0).await else { continue };
+            let Ok(ledger) = client.entries(0).await else { continue };
             unfenced = ledger.into_iter().filter(LedgerEntry::waits_for_fence).map(|e| (e.id.clone(), e)).collect();
         }
         for change in page.changes {
@@ -88,7 +88,7 @@ async fn take_up(client: &mut Client, entry: &LedgerEntry, epoch: u64, journal: 
 
 /// What a STOP asks for.
 async fn raise_fences(client: &mut Client, epoch: u64) {
-    let Some(stop) = client.status().await.map(|status| status.stop) else { return };
+    let Ok(stop) = client.status().await.map(|status| status.stop) else { return };
     if stop.fences_missing.contains(&fleet::cluster()) {
         client.world().fleet().fence_all(stop.fence_token);
         client.submit(Command::FenceRaised { actuator_epoch: epoch, stop_epoch: stop.epoch }).await;

@@ -14,7 +14,7 @@ pub async fn act(mut client: Client, kind: AgentKind) {
     let mut stale = Timestamp(0);
     while !client.world().is_closing() {
         client.pause(100, 1_500).await;
-        let Some(status) = client.status().await else { continue };
+        let Ok(status) = client.status().await else { continue };
         number += 1;
         // Evidence is read after the echo was obtained; sometimes it is kept for far too long.
         let echo = if client.rng.random_bool(0.9) { status.now } else { stale };
@@ -33,12 +33,12 @@ pub async fn act(mut client: Client, kind: AgentKind) {
 async fn refresh(client: &mut Client, entry: &EntryId) {
     for _ in 0..6 {
         client.pause(200, 1_000).await;
-        let Some(entries) = client.entries(8).await else { return };
+        let Ok(entries) = client.entries(8).await else { return };
         let Some(known) = entries.into_iter().find(|e| e.id == *entry) else { return };
         match known.state {
             EntryState::AwaitingApproval => {}
             EntryState::Approved => {
-                let Some(status) = client.status().await else { return };
+                let Ok(status) = client.status().await else { return };
                 client.pause(0, 300).await;
                 client.submit(Command::Refresh { entry: known.id, digest: known.digest, evidence_echo: status.now }).await;
                 return;

@@ -58,7 +58,7 @@ async fn wait_in_line(client: &mut Client, scopes: Vec<Scope>, ttl_ms: i64, wait
     let command = Command::QueueLease { scopes, ttl_ms, priority };
     let request_id = RequestId(format!("{}-line-{waited}", client.name()));
     for _ in 0..ASKS_MAX {
-        let answer = client.submit_as(request_id.clone(), command.clone()).await;
+        let answer = client.submit_as(request_id.clone(), command.clone()).await.ok();
         if !matches!(answer, Some(Answer::Waiting { .. })) {
             return answer;
         }

@@ -3,15 +3,13 @@
 mod actuator;
 mod agent;
 pub mod fleet;
-mod leaseholder;
+pub mod leaseholder;
 mod observer;
-mod operator;
+pub mod operator;
 
 use crate::client::Client;
-use crate::executor::{self, WORLD};
 use crate::world::World;
 use picket_core::ids::{AgentKind, Principal};
-use std::future::Future;
 use std::sync::Arc;
 
 /// Starts everybody.
@@ -23,26 +21,16 @@ pub fn start(world: &Arc<World>, seed: u64) {
     };
     for n in 1..=2 {
         let name = format!("holder{n}");
-        enter(world, leaseholder::act(client(Principal::Human(name.clone()), &name)));
+        world.enter(leaseholder::act(client(Principal::Human(name.clone()), &name)));
     }
     for kind in AgentKind::ALL {
-        enter(world, agent::act(client(Principal::Agent(kind), kind.as_str()), kind));
+        world.enter(agent::act(client(Principal::Agent(kind), kind.as_str()), kind));
     }
     // Two of each: the second deposes the first, which does not know it.
     for n in 1..=2 {
-        enter(world, observer::act(client(Principal::Observer(fleet::cluster()), &format!("observer{n}"))));
-        enter(world, actuator::act(client(Principal::Actuator(fleet::cluster()), &format!("actuator{n}"))));
+        world.enter(observer::act(client(Principal::Observer(fleet::cluster()), &format!("observer{n}"))));
+        world.enter(actuator::act(client(Principal::Actuator(fleet::cluster()), &format!("actuator{n}"))));
     }
-    enter(world, operator::act(client(Principal::Human("kim".into()), "kim")));
-    enter(world, actuator::foreign_writer(client(Principal::Human("other".into()), "other")));
-}
-
-/// Counted, so that the end of the run knows whether somebody still waits.
-fn enter(world: &Arc<World>, acting: impl Future<Output = ()> + Send + 'static) {
-    world.entered();
-    let world = world.clone();
-    executor::spawn_for(WORLD, async move {
-        acting.await;
-        world.left();
-    });
+    world.enter(operator::act(client(Principal::Human("kim".into()), "kim")));
+    world.enter(actuator::foreign_writer(client(Principal::Human("other".into()), "other")));
 }

@@ -18,7 +18,7 @@ pub async fn act(mut client: Client) {
                 _ => continue,
             }
         }
-        let Some(status) = client.status().await else { continue };
+        let Ok(status) = client.status().await else { continue };
         client.pause(0, 100).await;
         seq += 1;
         let (others, tier) = (client.rng.random_range(0..4), client.rng.random_range(1..=2));
@@ -33,7 +33,7 @@ pub async fn act(mut client: Client) {
 }
 
 async fn grade(client: &mut Client, observer_epoch: u64) {
-    let Some(entries) = client.entries(0).await else { return };
+    let Ok(entries) = client.entries(0).await else { return };
     for entry in entries.into_iter().filter(|e| e.state == EntryState::Observing).take(2) {
         let why = "simulated".to_owned();
         let outcome = match client.rng.random_range(0..10) {

@@ -13,7 +13,7 @@ pub async fn act(mut client: Client) {
     let mut stop_epoch_seen = 0;
     while !client.world().is_closing() {
         client.pause(200, 1_200).await;
-        let Some(status) = client.status().await else { continue };
+        let Ok(status) = client.status().await else { continue };
         // What was on the screen may be old.
         let stop_epoch = if client.rng.random_bool(0.9) { status.stop.epoch } else { stop_epoch_seen };
         stop_epoch_seen = status.stop.epoch;
@@ -30,7 +30,7 @@ pub async fn act(mut client: Client) {
         for cluster in status.breakers.into_keys() {
             client.submit(Command::ResetBreaker { cluster, why: "simulated".into() }).await;
         }
-        let Some(entries) = client.entries(0).await else { continue };
+        let Ok(entries) = client.entries(0).await else { continue };
         for entry in entries.into_iter().take(6) {
             see_to(&mut client, entry, stop_epoch).await;
         }

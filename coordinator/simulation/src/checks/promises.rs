@@ -147,7 +147,7 @@ impl<'a> Promises<'a> {
                 }
             }
             (Command::PostFacts { facts }, Reply::Done) => drop(self.facts.insert(facts.cluster.clone(), (**facts).clone())),
-            (Command::Propose { proposal }, Reply::Decided { entry, .. }) => {
+            (Command::Propose { proposal } | Command::ProposeRuled { proposal, .. }, Reply::Decided { entry, .. }) => {
                 self.evidence.entry(entry.clone()).or_insert(proposal.evidence_echo);
             }
             (Command::Refresh { entry, evidence_echo, .. }, Reply::Decided { .. }) => {

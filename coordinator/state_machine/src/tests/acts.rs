@@ -402,6 +402,7 @@ impl Watched {
                     approval_severities: vec![1, 2],
                     caps: vec![cap],
                     freezes: vec![],
+                    rules: BTreeMap::new(),
                 };
                 self.w.say(&human(), Command::SetPolicy { policy: Box::new(policy) });
             }

@@ -1,7 +1,7 @@
 //! Limits that change while the coordinator runs.
 
 use super::world::*;
-use crate::Reply;
+use crate::{Reply, Ruling, rule_question};
 use picket_core::coordination::Command;
 use picket_core::ids::{AgentKind, Principal};
 use picket_core::ledger::EntryState as S;
@@ -9,10 +9,20 @@ use picket_core::limits::{LimitRule as L, LimitRules};
 use picket_core::outcome::Adjudication;
 use picket_core::phase::Phase;
 use picket_core::policy::{PhaseCap, Policy};
+use picket_core::proposal::Proposal;
+use picket_core::rules::{RULES_BYTES_MAX, RuleAnswer, Ruled};
 use picket_core::time::Timestamp;
+use std::collections::BTreeMap;
 
 fn policy(version: u64) -> Policy {
-    Policy { version, limits: LimitRules::default(), approval_severities: vec![1, 2], caps: vec![], freezes: vec![] }
+    Policy {
+        version,
+        limits: LimitRules::default(),
+        approval_severities: vec![1, 2],
+        caps: vec![],
+        freezes: vec![],
+        rules: BTreeMap::new(),
+    }
 }
 
 fn set(w: &mut World, policy: Policy) -> Reply {
@@ -21,6 +31,54 @@ fn set(w: &mut World, policy: Policy) -> Reply {
 
 fn cap(namespace: &str, at_most: Phase) -> PhaseCap {
     PhaseCap { agent: None, kind: None, cluster: None, namespace: Some(namespace.into()), at_most }
+}
+
+/// The leader's word on a proposal, as it stands in the log.
+fn ruled(w: &World, proposal: &Proposal, allowed: bool, policy_version: u64) -> Command {
+    let question = rule_question(&w.state, proposal);
+    let by = vec!["rule".to_owned()];
+    let answer = Some(RuleAnswer { policy_version, allowed, by, errors: vec![] });
+    Command::ProposeRuled { proposal: Box::new(proposal.clone()), ruled: Box::new(Ruled { question, policy_version, answer }) }
+}
+
+fn with_rules(version: u64) -> Policy {
+    Policy { rules: [(AgentKind::Sre, "permit (principal, action, resource);".to_owned())].into(), ..policy(version) }
+}
+
+#[test]
+fn where_rules_are_in_force_nothing_goes_on_that_was_not_held_against_them() {
+    let mut w = World::new();
+    let sre = Principal::Agent(AgentKind::Sre);
+    let wish = |w: &World, n: usize| Proposal { id: format!("w{n}").into(), evidence_echo: w.state.now(), ..limit(service("shop", n)) };
+    let (one, two, three, four) = (wish(&w, 1), wish(&w, 2), wish(&w, 3), wish(&w, 4));
+    set(&mut w, with_rules(1));
+    let denied = |reply: Reply| match reply {
+        Reply::Decided { ruling: Ruling::Denied { violations }, .. } => violations.into_iter().map(|v| v.rule).collect(),
+        other => panic!("{other:?}"),
+    };
+    let rules: Vec<L> = denied(w.say(&sre, Command::Propose { proposal: Box::new(one) }));
+    assert_eq!(rules, [L::UserPolicy], "nobody asked them");
+    let said = ruled(&w, &two, false, 1);
+    assert_eq!(denied(w.say(&sre, said)), [L::UserPolicy]);
+    let said = ruled(&w, &three, true, 0);
+    assert_eq!(denied(w.say(&sre, said)), [L::StaleEvidence], "they were asked in an earlier policy");
+    let said = ruled(&w, &four, true, 1);
+    let Reply::Decided { entry, ruling: Ruling::Permitted } = w.say(&sre, said) else { panic!() };
+    let asked = w.entry(&entry).asked.unwrap();
+    assert_eq!((asked.service, asked.tier, asked.cost_pods > 0), (four.action.service, 2, true));
+    let (_, other) = w.propose(resize(service("pay", 1)));
+    assert!(matches!(other, Ruling::Permitted | Ruling::Queued { .. }), "an agent without rules: {other:?}");
+}
+
+#[test]
+fn what_was_admitted_under_other_rules_is_cancelled() {
+    let mut w = World::new();
+    let id = w.permitted(limit(service("shop", 1)));
+    let kept = w.permitted(resize(service("pay", 1)));
+    assert_eq!(set(&mut w, with_rules(1)), Reply::Done);
+    assert_eq!((w.at(&id), w.at(&kept)), (S::Cancelled, S::Permitted));
+    let long = Policy { rules: [(AgentKind::Sre, " ".repeat(RULES_BYTES_MAX + 1))].into(), ..policy(2) };
+    assert_eq!(rules(set(&mut w, long)), [L::Malformed]);
 }
 
 #[test]

@@ -161,6 +161,7 @@ pub fn entry(id: &str, record: &IncidentRecord, state: EntryState, severity: Sev
         actuator_epoch: None,
         claim: None,
         fenced: false,
+        asked: None,
         report: None,
         outcome: None,
         paging: waits,

@@ -109,6 +109,9 @@ impl Bus for InMemoryBus {
     }
 
     async fn pull(&self, from: &Subscription, max: usize, wait_ms: u64) -> PortResult<Vec<Delivery>> {
+        if wait_ms == 0 {
+            return self.take(from, max);
+        }
         let deadline = tokio::time::Instant::now() + Duration::from_millis(wait_ms);
         loop {
             let notified = self.published.notified();

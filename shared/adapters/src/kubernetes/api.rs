@@ -1,11 +1,12 @@
 //! Objects of a real API server.
 
-use super::error::{Call, port_error};
+use super::error::{Call, Unanswered, port_error};
 use super::objects::{Kind, Mode, Objects};
 use axum::http::Request;
 use picket_core::outcome::ObjectRef;
 use picket_core::ports::{PortError, PortResult};
 use serde_json::{Value, json};
+use std::future::Future;
 use std::time::Duration;
 
 /// Who the API server says wrote a field.
@@ -15,18 +16,47 @@ const PAGE_LIMIT: usize = 500;
 /// Pages after which a list is given up: an API server that repeats its `continue` must not hold the reader for ever.
 const PAGES_MAX: usize = 1000;
 
-/// The API server of one cluster. Each call has one deadline and is sent once.
+/// The way to an API server.
+pub trait ApiWay: Send + Sync {
+    /// Sends one request, once, and reads the JSON of a good answer. MUST come to an end within the deadline of a call.
+    fn send(&self, request: Request<Vec<u8>>) -> impl Future<Output = Result<Value, Unanswered>> + Send;
+}
+
+/// By a client of the `kube` crate.
 #[derive(Clone)]
-pub struct ApiObjects {
+pub struct KubeClient {
     client: kube::Client,
     timeout: Duration,
+}
+
+impl ApiWay for KubeClient {
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Value, Unanswered> {
+        match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
+            Ok(answer) => answer.map_err(Unanswered::from),
+            Err(_) => Err(Unanswered::InTime),
+        }
+    }
+}
+
+/// The API server of one cluster. Each call has one deadline and is sent once.
+#[derive(Clone)]
+pub struct ApiObjects<W = KubeClient> {
+    way: W,
 }
 
 impl ApiObjects {
     /// `timeout_ms` is real time, for one call (2000 is usual).
     #[must_use]
     pub const fn new(client: kube::Client, timeout_ms: u64) -> Self {
-        Self { client, timeout: Duration::from_millis(timeout_ms) }
+        Self { way: KubeClient { client, timeout: Duration::from_millis(timeout_ms) } }
+    }
+}
+
+impl<W: ApiWay> ApiObjects<W> {
+    /// By another way than the `kube` crate's.
+    #[must_use]
+    pub const fn by(way: W) -> Self {
+        Self { way }
     }
 
     async fn call(&self, what: String, call: Call, method: &str, path: String, content_type: &str, body: Vec<u8>) -> PortResult<Value> {
@@ -37,10 +67,7 @@ impl ApiObjects {
             .header("content-type", content_type)
             .body(body)
             .map_err(|e| PortError::Refused { what: what.clone(), why: format!("{path} is no path: {e}") })?;
-        match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
-            Ok(answer) => answer.map_err(|e| port_error(&what, call, e)),
-            Err(_) => Err(PortError::Timeout { what }),
-        }
+        self.way.send(request).await.map_err(|e| port_error(&what, call, e))
     }
 
     async fn write(&self, at: &ObjectRef, mode: Mode, method: &str, path: String, content_type: &str, body: &Value) -> PortResult<Value> {
@@ -78,7 +105,7 @@ fn collection(at: &ObjectRef) -> PortResult<String> {
     Ok(checked(at)?.path(Some(at.namespace.as_str()).filter(|namespace| !namespace.is_empty())))
 }
 
-impl Objects for ApiObjects {
+impl<W: ApiWay> Objects for ApiObjects<W> {
     async fn get(&self, at: &ObjectRef) -> PortResult<Value> {
         // Without `resourceVersion` the API server reads from its store by quorum, not from its cache.
         let path = format!("{}/{}", collection(at)?, at.name);

@@ -11,16 +11,41 @@ pub(super) enum Call {
     Write,
 }
 
-/// Translates an error of the client.
-pub(super) fn port_error(what: &str, call: Call, error: kube::Error) -> PortError {
-    let unavailable = |why: String| PortError::Unavailable { what: what.to_owned(), why };
-    match error {
-        kube::Error::Api(status) => by_status(what, call, status.code, &status.message),
-        error if !was_sent(&error) => unavailable(error.to_string()),
-        error => match call {
-            Call::Read => unavailable(error.to_string()),
-            Call::Write => PortError::Timeout { what: what.to_owned() },
-        },
+/// Why a request has no good answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// None came within the deadline.
+    InTime,
+    /// No connection was made: nothing can have happened.
+    NotSent(String),
+    /// It was sent, and what became of it nobody knows.
+    Unknown(String),
+    /// The server's answer is an error.
+    Status {
+        /// HTTP status.
+        code: u16,
+        /// Its words.
+        message: String,
+    },
+}
+
+impl From<kube::Error> for Unanswered {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => Self::Status { code: status.code, message: status.message },
+            error if was_sent(&error) => Self::Unknown(error.to_string()),
+            error => Self::NotSent(error.to_string()),
+        }
+    }
+}
+
+/// What it means to the caller.
+pub(super) fn port_error(what: &str, call: Call, error: Unanswered) -> PortError {
+    let timeout = || PortError::Timeout { what: what.to_owned() };
+    match (error, call) {
+        (Unanswered::Status { code, message }, call) => by_status(what, call, code, &message),
+        (Unanswered::NotSent(why), _) | (Unanswered::Unknown(why), Call::Read) => PortError::Unavailable { what: what.to_owned(), why },
+        (Unanswered::Unknown(_), Call::Write) | (Unanswered::InTime, _) => timeout(),
     }
 }
 

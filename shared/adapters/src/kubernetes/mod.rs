@@ -26,8 +26,9 @@ mod conformance;
 #[cfg(test)]
 mod requests;
 
-pub use api::ApiObjects;
+pub use api::{ApiObjects, ApiWay, KubeClient};
 pub use client::{ClientError, ClusterAccess, client, client_from_router};
+pub use error::Unanswered;
 pub use executor::Executor;
 pub use in_memory::InMemoryObjects;
 pub use objects::{Kind, Mode, Objects};

@@ -2,7 +2,7 @@
 
 use super::objects::{Kind, Objects};
 use super::{ApiObjects, quantity, stamp};
-use picket_core::facts::ServiceFacts;
+use picket_core::facts::{LABELS_MAX, ServiceFacts};
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::ports::{ClusterReader, PortResult, Readings};
 use serde_json::Value;
@@ -113,8 +113,16 @@ fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) 
             .unwrap_or(TIER_UNKNOWN),
         foreign_rollout: in_progress && !is_pickets,
         protected: label(deployment, "picket.dev/managed") == Some("false"),
+        labels: labels_for_rules(deployment),
         ..ServiceFacts::default()
     }
+}
+
+/// The labels that the user's rules may ask about: those under picket's own prefix, without it.
+fn labels_for_rules(deployment: &Value) -> BTreeMap<String, String> {
+    let all = deployment.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let own = all.filter_map(|(key, value)| Some((key.strip_prefix("picket.dev/")?.to_owned(), value.as_str()?.to_owned())));
+    own.filter(|(key, _)| key != "tier" && key != "managed").take(LABELS_MAX).collect()
 }
 
 /// Pods that every PodDisruptionBudget over the deployment's pods lets go; `None` without one. A budget that its controller has not

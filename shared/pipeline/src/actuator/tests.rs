@@ -135,6 +135,7 @@ impl Ledger {
             actuator_epoch: None,
             claim: known.claim.clone().filter(|_| state != EntryState::Permitted),
             fenced: known.fenced,
+            asked: None,
             report: known.report.clone(),
             outcome: None,
             paging: false,
