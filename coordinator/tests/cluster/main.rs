@@ -11,5 +11,6 @@ mod openapi;
 mod proxy;
 mod restart;
 mod restore;
+mod rules;
 mod settings;
 mod watch;

@@ -49,7 +49,7 @@ pub async fn propose(group: &Group, now: Timestamp) -> Decision {
     propose_on(group, now, 1).await
 }
 
-async fn propose_on(group: &Group, now: Timestamp, n: usize) -> Decision {
+pub async fn propose_on(group: &Group, now: Timestamp, n: usize) -> Decision {
     let container = "s1".to_owned();
     let action = Action { service: service(n), remediation: Remediation::SetMemoryLimit { container, limit_bytes: 1 << 30 } };
     let proposal = Proposal {
