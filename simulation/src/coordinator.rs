@@ -1,5 +1,6 @@
 //! The coordinator as a role sees it: through a client that retries, over the simulated network.
 
+use crate::foreign;
 use crate::planted::{self, Fault};
 use crate::site::Site;
 use picket_adapters::in_memory::InMemoryAuditLog;
@@ -65,6 +66,19 @@ impl SimCoordinator {
         }
     }
 
+    /// Somebody edits an object in the very moment in which it is claimed.
+    fn edit_what_is_claimed(&self, caller: &mut Caller, answer: &Answer) {
+        let (Serves::Actuator { site, .. }, Answer::Claimed { confirmation }) = (&self.serves, answer) else { return };
+        if self.world.history().healed_ms.is_some() || !caller.client.rng.random_bool(0.15) {
+            return;
+        }
+        let claimed = caller.old.iter().find(|change| change.entry.id == confirmation.body.entry);
+        if let Some(change) = claimed {
+            foreign::note(site, &change.entry.work.action().service, "claimed");
+            self.world.history().happened(Happening::ForeignChange);
+        }
+    }
+
     /// What somebody on the wire, or a bus that delivers twice, may do to an actuator's news.
     fn meddle(&self, caller: &mut Caller, page: &mut WatchPage) {
         let Serves::Actuator { site, .. } = &self.serves else { return };
@@ -81,7 +95,7 @@ impl SimCoordinator {
             }
             if let Some(permit) = &mut change.permit
                 && !calm
-                && caller.client.rng.random_bool(0.1)
+                && caller.client.rng.random_bool(0.15)
             {
                 let services = site.cluster().service_ids();
                 forge(permit, services[caller.client.rng.random_range(0..services.len())].clone());
@@ -103,11 +117,12 @@ impl Coordinator for SimCoordinator {
     async fn submit(&self, request_id: RequestId, command: Command) -> PortResult<Answer> {
         self.check_claim(&command).await;
         let mut caller = self.client.lock().await;
-        if matches!(command, Command::PostFacts { .. }) && self.world.history().healed_ms.is_none() && caller.client.rng.random_bool(0.1) {
+        if matches!(command, Command::PostFacts { .. }) && self.world.history().healed_ms.is_none() && caller.client.rng.random_bool(0.2) {
             self.world.history().happened(Happening::FactsLate);
-            caller.client.pause(2_000, 9_000).await;
+            caller.client.pause(3_000, 9_500).await;
         }
         let answer = caller.client.submit_as(request_id, command).await.map_err(|why| failed("submit", why))?;
+        self.edit_what_is_claimed(&mut caller, &answer);
         if let Answer::Epoch { epoch } = &answer {
             caller.observer_epoch = *epoch;
         }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 /// Every set-up there is, and the seeds within which each planted fault is found (`teeth.rs`): what would be such a fault again fails here
 /// before it fails on luck. A seed means something else when the simulation draws differently, so what a seed once found has a test of
 /// its own as well.
-const REGRESSIONS: std::ops::RangeInclusive<u64> = 1..=60;
+const REGRESSIONS: std::ops::RangeInclusive<u64> = 1..=150;
 /// Fresh seeds in every run.
 const FRESH: u64 = 200;
 

@@ -7,7 +7,7 @@ use picket_state_machine as rule;
 use std::fmt;
 
 /// Seeds that a fault may take to be found.
-const SEEDS_MAX: u64 = 60;
+const SEEDS_MAX: u64 = 200;
 
 /// The state machine's faults that a run of this simulation shows soon: its own tests find them all.
 const RULES: [rule::Fault; 2] = [rule::Fault::ConsentWithoutStopEpoch, rule::Fault::FenceNotAwaited];
