@@ -70,7 +70,8 @@ impl Cast for Mesh {
     fn judge(&self, history: &mut History, world: &World) {
         let site = self.site.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(site) = site {
-            for finding in checks::check(history, &world.options, &site) {
+            let landed = world.fleet().landed.clone();
+            for finding in checks::check(history, &world.options, &site, &landed) {
                 history.find(finding.kind, finding.detail);
             }
             site.sweep();

@@ -4,7 +4,8 @@
 use crate::executor::target;
 use crate::site::{Machine, Site};
 use picket_adapters::in_memory::InMemoryAuditLog;
-use picket_coordinator_simulation::history::{Asked, History};
+use picket_coordinator_simulation::actors::fleet::Landed;
+use picket_coordinator_simulation::history::{Asked, Call, History};
 use picket_coordinator_simulation::{Finding, Happening, Kind, Options};
 use picket_core::action::Reversibility;
 use picket_core::audit::{AuditRecord, verify};
@@ -21,7 +22,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 /// After a write, what is seen is the change itself (PROTOCOL.md, Monitor): no recovery can be told before this has passed.
-const WATCHED_MS_MIN: i64 = 15_000;
+const WATCHED_MS_MIN: u64 = 15_000;
 /// Beyond a deadline, until whoever keeps it has noticed: its clock is the replicated one.
 const SLACK_MS: i64 = 15_000;
 
@@ -30,7 +31,7 @@ fn broken(invariant: Invariant, why: String) -> Finding {
 }
 
 /// Everything that does not hold.
-pub fn check(history: &mut History, options: &Options, site: &Site) -> Vec<Finding> {
+pub fn check(history: &mut History, options: &Options, site: &Site, landed: &[Landed]) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut state = State::new(options.settings.clone());
     let mut collided = 0;
@@ -40,7 +41,7 @@ pub fn check(history: &mut History, options: &Options, site: &Site) -> Vec<Findi
         }
         let Some((said, at)) = &applied.said else { continue };
         collided += u64::from(collides(&state, said));
-        let watched_ms = watched(&state, said);
+        let watched_ms = watched(&state, said, history, landed);
         let response = apply(&mut state, said, *at);
         if let (Some((entry, ms)), Reply::Done) = (watched_ms, &response.answer)
             && ms < WATCHED_MS_MIN
@@ -58,7 +59,7 @@ pub fn check(history: &mut History, options: &Options, site: &Site) -> Vec<Findi
         history.happened(Happening::ActUndone);
     }
     let records: Vec<AuditRecord> = site.machines.iter().flat_map(|machine| audited(machine, &mut found)).collect();
-    found.extend(landed(&ledger, &records, site));
+    found.extend(as_named(&ledger, &records, site));
     found.extend(ledger.values().filter_map(|entry| graded(entry, &ledger)));
     found.extend(ledger.values().filter_map(|entry| ended(entry, state.now(), &options.settings)));
     found
@@ -82,12 +83,14 @@ fn collides(state: &State, said: &Attributed) -> bool {
     state.entries(0).iter().any(|e| e.proposal.agent != proposal.agent && e.work.action().service == *service && !e.is_over())
 }
 
-/// For how long an act that is now said to have recovered was watched.
-fn watched(state: &State, said: &Attributed) -> Option<(EntryId, i64)> {
+/// For how long an act that is now said to have recovered was watched: by true time, for the coordinator's clock may have stood still.
+fn watched(state: &State, said: &Attributed, history: &History, landed: &[Landed]) -> Option<(EntryId, u64)> {
     let Command::Grade { entry, outcome: Outcome::Recovered { .. }, .. } = &said.request.command else { return None };
-    let known = state.entry(entry).filter(|e| e.state == EntryState::Observing)?;
-    let (since, _) = known.history.iter().rev().find(|(_, s)| *s == EntryState::Observing)?;
-    Some((entry.clone(), state.now().since_ms(*since)))
+    state.entry(entry).filter(|e| e.state == EntryState::Observing)?;
+    let is_it = |call: &&Call| matches!(&call.asked, Asked::Submit { request_id, .. } if *request_id == said.request.request_id);
+    let graded_ms = history.calls.iter().find(is_it)?.began_ms;
+    let landed_ms = landed.iter().find(|write| write.entry == *entry)?.at_ms;
+    Some((entry.clone(), graded_ms.saturating_sub(landed_ms)))
 }
 
 /// The records of a machine, whose chain must hold.
@@ -109,7 +112,7 @@ fn read(log: &InMemoryAuditLog) -> Vec<AuditRecord> {
 }
 
 /// Every write is the one that its entry names, on what was on record before, and leaves the ledger saying so.
-fn landed(ledger: &BTreeMap<EntryId, LedgerEntry>, records: &[AuditRecord], site: &Site) -> Vec<Finding> {
+fn as_named(ledger: &BTreeMap<EntryId, LedgerEntry>, records: &[AuditRecord], site: &Site) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut done = BTreeSet::new();
     for write in site.writes().iter() {

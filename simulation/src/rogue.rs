@@ -8,7 +8,7 @@ use picket_core::action::{Action, Digest};
 use picket_core::anomaly::Symptom;
 use picket_core::cause::Cause;
 use picket_core::coordination::Command;
-use picket_core::ids::AgentKind;
+use picket_core::ids::{AgentKind, ServiceId};
 use picket_core::ledger::EntryState;
 use picket_core::proposal::Proposal;
 use picket_core::severity::Severity;
@@ -32,22 +32,36 @@ pub async fn agent(mut client: Client, site: Arc<Site>, kind: AgentKind, moments
         if world.history().healed_ms.is_some() {
             continue;
         }
-        let Ok(status) = client.status().await else { continue };
-        number += 1;
-        // All three look at the same few more often than at the rest.
-        let at = if client.rng.random_bool(0.5) { client.rng.random_range(0..3) } else { client.rng.random_range(0..services.len()) };
-        let echo = match client.rng.random_range(0..10) {
-            0 => status.now.plus_ms(60_000),
-            1 => status.now.plus_ms(-60_000),
-            _ => status.now,
-        };
-        let again = last.take().filter(|_| client.rng.random_bool(0.5));
-        let action =
-            again.unwrap_or_else(|| Action { remediation: invented(&mut client.rng, &services[at]), service: services[at].clone() });
-        last = Some(action.clone());
-        let proposal = Box::new(wish(&mut client, kind, action, number, echo));
-        client.submit(Command::Propose { proposal }).await;
+        refresh(&mut client, kind).await;
+        for _ in 0..client.rng.random_range(1..4) {
+            number += 1;
+            ask(&mut client, kind, &services, number, &mut last).await;
+        }
     }
+}
+
+/// What a person has approved goes on, on evidence that nobody looked at.
+async fn refresh(client: &mut Client, kind: AgentKind) {
+    let (Ok(status), Ok(entries)) = (client.status().await, client.entries(0).await) else { return };
+    for entry in entries.into_iter().filter(|e| e.proposal.agent == kind && e.state == EntryState::Approved) {
+        client.submit(Command::Refresh { entry: entry.id, digest: entry.digest, evidence_echo: status.now }).await;
+    }
+}
+
+async fn ask(client: &mut Client, kind: AgentKind, services: &[ServiceId], number: u64, last: &mut Option<Action>) {
+    let Ok(status) = client.status().await else { return };
+    // All three look at the same few more often than at the rest.
+    let at = if client.rng.random_bool(0.5) { client.rng.random_range(0..3) } else { client.rng.random_range(0..services.len()) };
+    let echo = match client.rng.random_range(0..10) {
+        0 => status.now.plus_ms(60_000),
+        1 => status.now.plus_ms(-60_000),
+        _ => status.now,
+    };
+    let again = last.take().filter(|_| client.rng.random_bool(0.5));
+    let action = again.unwrap_or_else(|| Action { remediation: invented(&mut client.rng, &services[at]), service: services[at].clone() });
+    *last = Some(action.clone());
+    let proposal = Box::new(wish(client, kind, action, number, echo));
+    client.submit(Command::Propose { proposal }).await;
 }
 
 fn wish(client: &mut Client, agent: AgentKind, action: Action, number: u64, evidence_echo: Timestamp) -> Proposal {
@@ -75,7 +89,7 @@ fn wish(client: &mut Client, agent: AgentKind, action: Action, number: u64, evid
 pub async fn approver(mut client: Client) {
     let world = client.world().clone();
     while !world.is_closing() {
-        client.pause(1_000, 5_000).await;
+        client.pause(200, 900).await;
         if world.history().healed_ms.is_some() {
             continue;
         }

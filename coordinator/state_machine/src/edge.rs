@@ -2,7 +2,7 @@
 
 use crate::{bounds, restore};
 use picket_core::coordination::Command;
-use picket_core::facts::ClusterFacts;
+use picket_core::facts::{ClusterFacts, PODS_MAX};
 use picket_core::ids::RequestId;
 use picket_core::limits::{LimitRule, Violation};
 use picket_core::membership::MemberChange;
@@ -17,7 +17,6 @@ const RECEIPT_BYTES_MAX: usize = 256 * 1024;
 const SERVICES_MAX: usize = 10_000;
 /// Names listed in one reading, all services together (dependants, namespaces).
 const NAMES_MAX: usize = 200_000;
-const PODS_MAX: u32 = 1_000_000;
 const POLICY_BYTES_MAX: usize = 64 * 1024;
 const FORGET_MAX: usize = 1024;
 

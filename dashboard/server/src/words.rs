@@ -89,6 +89,7 @@ pub const fn rule(rule: LimitRule) -> &'static str {
         LimitRule::Protected => "picket may touch the service",
         LimitRule::ForeignRollout => "nobody else's rollout is in progress",
         LimitRule::ReplicaFloor => "a replica stays for those who depend on it",
+        LimitRule::ReplicaCeiling => "one act adds no more replicas than a load explains",
         LimitRule::OpenActions => "open acts of the cluster stay within their number",
         LimitRule::UnknownService => "the observer knows the service",
         LimitRule::TargetBusy => "no other act on the target is under way",
@@ -110,7 +111,7 @@ pub const fn rule(rule: LimitRule) -> &'static str {
 }
 
 /// The limits that every act is held against, in the order in which a reader asks for them.
-pub const RULES: [LimitRule; 19] = [
+pub const RULES: [LimitRule; 20] = [
     LimitRule::Stopped,
     LimitRule::ChangeFreeze,
     LimitRule::BreakerOpen,
@@ -130,6 +131,7 @@ pub const RULES: [LimitRule; 19] = [
     LimitRule::Oscillation,
     LimitRule::ForeignRollout,
     LimitRule::ReplicaFloor,
+    LimitRule::ReplicaCeiling,
 ];
 
 /// A state of the ledger.

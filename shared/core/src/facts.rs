@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Pods of one service that can be told of: a reading with more is refused, so whoever reads counts no further.
+pub const PODS_MAX: u32 = 1_000_000;
 /// Labels of one service that are told: a reading of a cluster must stay small.
 pub const LABELS_MAX: usize = 8;
 

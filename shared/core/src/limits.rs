@@ -104,6 +104,8 @@ pub enum LimitRule {
     ForeignRollout,
     /// Its last ready replica would go.
     ReplicaFloor,
+    /// More replicas at once than any load explains.
+    ReplicaCeiling,
     /// Too many open acts in the cluster.
     OpenActions,
     /// The service is not in the facts.
@@ -243,6 +245,9 @@ pub fn check_cooldown(kind: RemediationKind, service: &ServiceId, until: Option<
     Some(Violation::new(LimitRule::Cooldown, Some(Invariant::I5), reason))
 }
 
+/// One act leads to at most so many times the replicas that are there: what picket itself proposes is at most twice.
+const SCALE_FACTOR_MAX: u32 = 4;
+
 /// Everything about the target itself: known, allowed, reach, floor.
 #[must_use]
 pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -> Vec<Violation> {
@@ -266,6 +271,13 @@ pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -
     if let Some(allowed) = known.disruptions_allowed.filter(|allowed| asks_budget && cost > *allowed) {
         let why = format!("a PodDisruptionBudget lets {allowed} pods of {service} go, the act takes {cost}");
         broken.push(Violation::new(LimitRule::DisruptionBudget, None, why));
+    }
+    let most = known.desired.max(known.total).max(1).saturating_mul(SCALE_FACTOR_MAX);
+    if let Remediation::Scale { replicas, .. } = action.remediation
+        && replicas > most
+    {
+        let why = format!("{service} has {} replicas; one act leads to {most} at the most, not to {replicas}", known.desired);
+        broken.push(Violation::new(LimitRule::ReplicaCeiling, None, why));
     }
     if let Remediation::Scale { replicas: 0, .. } = action.remediation
         && !known.dependants.is_empty()

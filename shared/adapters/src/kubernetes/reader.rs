@@ -2,7 +2,7 @@
 
 use super::objects::{Kind, Objects};
 use super::{ApiObjects, quantity, stamp};
-use picket_core::facts::{LABELS_MAX, ServiceFacts};
+use picket_core::facts::{LABELS_MAX, PODS_MAX, ServiceFacts};
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::ports::{ClusterReader, PortResult, Readings};
 use serde_json::Value;
@@ -86,7 +86,8 @@ pub(super) fn is_owned_by(set: &Value, deployment: &Value) -> bool {
 /// are wanted and not ready count as disrupted by others, but for those that a rollout of picket's explains while the reservation of its act
 /// stands: once that is gone, nobody else counts them.
 fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) -> ServiceFacts {
-    let desired = count(deployment, "/spec/replicas").unwrap_or(1);
+    // A Deployment of absurdly many must not keep its whole cluster from being read.
+    let desired = count(deployment, "/spec/replicas").unwrap_or(1).min(PODS_MAX);
     let selector = deployment.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
     let selected = |pod: &&Value| {
         selector.is_some_and(|wanted| !wanted.is_empty() && wanted.iter().all(|(key, value)| label(pod, key) == value.as_str()))
