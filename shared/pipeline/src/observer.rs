@@ -65,6 +65,8 @@ pub struct Observer<B, C, R> {
     seq: u64,
     revision: u64,
     watches: BTreeMap<EntryId, (ServiceId, Watch)>,
+    /// Acts that the last round heard of.
+    heard: Vec<LedgerEntry>,
     grades: Vec<(EntryId, Outcome)>,
     facts_at: Option<Timestamp>,
     graph_at: Option<Timestamp>,
@@ -92,6 +94,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
             seq: 0,
             revision: 0,
             watches: BTreeMap::new(),
+            heard: Vec::new(),
             grades: Vec::new(),
             facts_at: None,
             graph_at: None,
@@ -110,6 +113,10 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
             None if self.deposed && !self.is_needed().await? => return self.take_telemetry(now).await,
             None => self.register(now).await?,
         };
+        // Watched from now on and not from when the round began that heard of them: its calls may have taken long.
+        for entry in std::mem::take(&mut self.heard) {
+            self.watch(&entry, now);
+        }
         self.take_telemetry(now).await?;
         if due(&mut self.facts_at, now, self.settings.facts_period_ms) {
             self.post_facts(epoch).await?;
@@ -211,7 +218,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         };
         self.revision = page.revision;
         for entry in entries {
-            self.note(&entry, now);
+            self.note(entry);
         }
         // An act is judged by metrics of the time after it, which may come late.
         let seen = self.detector.seen_until(now);
@@ -224,14 +231,21 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         Ok(())
     }
 
-    fn note(&mut self, entry: &LedgerEntry, now: Timestamp) {
-        let service = &entry.work.action().service;
-        if service.cluster != self.settings.cluster {
+    fn note(&mut self, entry: LedgerEntry) {
+        if entry.work.action().service.cluster != self.settings.cluster {
             return;
         }
-        if entry.state != EntryState::Observing {
+        self.heard.retain(|known| known.id != entry.id);
+        if entry.state == EntryState::Observing {
+            self.heard.push(entry);
+        } else {
             self.watches.remove(&entry.id);
-        } else if !self.watches.contains_key(&entry.id) {
+        }
+    }
+
+    fn watch(&mut self, entry: &LedgerEntry, now: Timestamp) {
+        let service = &entry.work.action().service;
+        if !self.watches.contains_key(&entry.id) {
             let before = health(&self.detector, &self.active, service, self.detector.seen_until(now));
             let watch = Watch {
                 kind: entry.work.action().kind(),
