@@ -7,7 +7,7 @@ use picket_mesh_simulation::{planted, run_seed};
 use picket_state_machine as rule;
 
 /// Seeds that a fault may take to be found.
-const SEEDS_MAX: u64 = 30;
+const SEEDS_MAX: u64 = 100;
 
 /// Whose fault, and what it breaks.
 #[derive(Clone, Copy, Debug)]
