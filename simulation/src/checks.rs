@@ -1,9 +1,9 @@
 //! The verdict over what was done to the cluster, from the log, from what landed, and from the audit logs: nothing that a role says of itself
 //! counts. The coordinator's own checks come before.
 
-use crate::executor::target;
 use crate::site::{Machine, Site};
 use picket_adapters::in_memory::InMemoryAuditLog;
+use picket_adapters::kubernetes::{Kind as ObjectKind, policy_name};
 use picket_coordinator_simulation::actors::fleet::Landed;
 use picket_coordinator_simulation::history::{Asked, Call, History};
 use picket_coordinator_simulation::{Finding, Happening, Kind, Options};
@@ -15,6 +15,7 @@ use picket_core::invariants::Invariant;
 use picket_core::ledger::EntryState;
 use picket_core::outcome::{Outcome, Report};
 use picket_core::ports::AuditLog as _;
+use picket_core::proposal::Work;
 use picket_core::time::Timestamp;
 use picket_state_machine::{Reply, Settings, State, apply};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +55,7 @@ pub fn check(history: &mut History, options: &Options, site: &Site, landed: &[La
     }
     found.extend(struggle(history));
     let ledger: BTreeMap<EntryId, LedgerEntry> = state.entries(usize::MAX).into_iter().map(|e| (e.id.clone(), e)).collect();
-    for entry in ledger.values().filter(|e| e.state == EntryState::RolledBack) {
-        let _ = entry;
+    for _ in ledger.values().filter(|e| e.state == EntryState::RolledBack) {
         history.happened(Happening::ActUndone);
     }
     let records: Vec<AuditRecord> = site.machines.iter().flat_map(|machine| audited(machine, &mut found)).collect();
@@ -187,4 +187,18 @@ fn ended(entry: &LedgerEntry, now: Timestamp, settings: &Settings) -> Option<Fin
     let age_ms = now.since_ms(*since);
     (age_ms > left_ms + SLACK_MS)
         .then(|| Finding::new(Kind::Liveness, format!("{} is {:?} for {age_ms} ms, {left_ms} ms are allowed", entry.id, entry.state)))
+}
+
+/// The kind and name of the object that a work is done on: what the design says, not what the executor thinks.
+fn target(work: &Work) -> (ObjectKind, String) {
+    use picket_core::action::Remediation as R;
+    let action = work.action();
+    match &action.remediation {
+        R::ExpandVolume { claim, .. } => (ObjectKind::PersistentVolumeClaim, claim.clone()),
+        R::RenewCertificate { secret } => (ObjectKind::Secret, secret.clone()),
+        R::Quarantine => (ObjectKind::NetworkPolicy, policy_name(&action.service.name)),
+        R::RolloutRestart | R::Rollback { .. } | R::Scale { .. } | R::SetMemoryLimit { .. } | R::SetResources { .. } => {
+            (ObjectKind::Deployment, action.service.name.clone())
+        }
+    }
 }

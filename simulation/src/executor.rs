@@ -3,7 +3,7 @@
 use crate::planted::{self, Fault};
 use crate::way::SimWay;
 use picket_adapters::in_memory::InMemoryAuditLog;
-use picket_adapters::kubernetes::{ACTION_ID, ApiObjects, Executor, Kind, Objects as _};
+use picket_adapters::kubernetes::{ACTION_ID, ApiObjects, Executor, Objects as _};
 use picket_core::audit::{AuditEntry, AuditRecord, genesis};
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::EntryId;
@@ -80,19 +80,5 @@ impl AuditLog for Record {
 
     async fn read(&self, from_seq: u64, max: usize) -> PortResult<Vec<AuditRecord>> {
         self.0.read(from_seq, max).await
-    }
-}
-
-/// The kind and name of the object that a work is done on: what the design says, not what the executor thinks.
-pub fn target(work: &Work) -> (Kind, String) {
-    use picket_core::action::Remediation as R;
-    let action = work.action();
-    match &action.remediation {
-        R::ExpandVolume { claim, .. } => (Kind::PersistentVolumeClaim, claim.clone()),
-        R::RenewCertificate { secret } => (Kind::Secret, secret.clone()),
-        R::Quarantine => (Kind::NetworkPolicy, picket_adapters::kubernetes::policy_name(&action.service.name)),
-        R::RolloutRestart | R::Rollback { .. } | R::Scale { .. } | R::SetMemoryLimit { .. } | R::SetResources { .. } => {
-            (Kind::Deployment, action.service.name.clone())
-        }
     }
 }

@@ -33,12 +33,9 @@ pub fn run_seed(seed: u64, keep_trace: bool) -> Outcome {
 /// Runs every seed of `seeds`, and hears of each in `on_done`, in any order.
 #[must_use]
 pub fn run_seeds(seeds: &[u64], on_done: impl Fn(&Outcome) + Sync) -> Summary {
-    let may_happen: Vec<Happening> = Happening::ALL.into_iter().filter(|h| !SCRIPTED.contains(h)).chain(Happening::MESH).collect();
+    let may_happen: Vec<Happening> = Happening::ALL.into_iter().chain(Happening::MESH).collect();
     run_all(seeds, &may_happen, |seed| run_seed(seed, false), on_done)
 }
-
-/// What only the callers of the coordinator's own simulation do.
-const SCRIPTED: [Happening; 2] = [Happening::OldTokenUsed, Happening::LeaseQueued];
 
 /// Faults are injected for this long (virtual time): the baselines need the first minute of it.
 const CHAOS_MS: u64 = 170_000;

@@ -20,18 +20,6 @@ pub enum Fault {
     AuditAfterClaim,
 }
 
-impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::TokenNotStamped,
-        Self::AbsenceFromRead,
-        Self::TargetReadAfterClaim,
-        Self::ResumeWrites,
-        Self::MonitorSkipped,
-        Self::AuditAfterClaim,
-    ];
-}
-
 thread_local! {
     static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
 }

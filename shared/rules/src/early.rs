@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What an agent knows of the rules in force.
 #[derive(Default)]
 struct Known {
-    version: u64,
+    version: Option<u64>,
     phase: Phase,
     rules: Option<Arc<RuleSet>>,
 }
@@ -36,10 +36,10 @@ impl<P> EarlyRules<P> {
     /// Hears of the policy in force, and where its agent stands. Rules that cannot be read are left to the coordinator.
     pub fn learn(&self, agent: AgentKind, policy: &Policy, phase: Phase) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.version != policy.version {
+        if known.version != Some(policy.version) {
             known.rules = policy.rules.get(&agent).and_then(|text| RuleSet::read(text, policy.version).ok()).map(Arc::new);
         }
-        (known.version, known.phase) = (policy.version, phase);
+        (known.version, known.phase) = (Some(policy.version), phase);
     }
 }
 
