@@ -351,6 +351,17 @@ mod tests {
     }
 
     #[test]
+    fn one_act_adds_no_more_replicas_than_a_load_explains() {
+        let facts = cluster(20, 3);
+        let scaled = |replicas| {
+            let action = Action { service: ServiceId::new("c", "n", "s0"), remediation: Remediation::Scale { replicas, from: 3 } };
+            check_target(&LimitRules::default(), &facts, &action).into_iter().map(|v| v.rule).collect::<Vec<_>>()
+        };
+        assert_eq!((scaled(12), scaled(13)), (vec![], vec![LimitRule::ReplicaCeiling]));
+        assert_eq!(scaled(u32::MAX), [LimitRule::ReplicaCeiling]);
+    }
+
+    #[test]
     fn a_tenth_is_a_tenth() {
         assert_eq!(budget_pods(0.10, 30), 3);
         assert_eq!(budget_pods(0.10, 29), 2);
