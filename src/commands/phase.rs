@@ -51,7 +51,7 @@ pub enum PhaseCommand {
     },
 }
 
-fn agent_of(name: &str) -> anyhow::Result<AgentKind> {
+pub(super) fn agent_of(name: &str) -> anyhow::Result<AgentKind> {
     AgentKind::ALL.into_iter().find(|k| k.as_str() == name).ok_or_else(|| anyhow::anyhow!("`{name}` is no agent: sre, finops or secops"))
 }
 

@@ -1,5 +1,6 @@
 //! `picket policy …`: limits, approvals, caps, freezes and the user's own rules, changed while the coordinator runs.
 
+use super::phase::agent_of;
 use super::rules;
 use crate::wiring::Wiring;
 use anyhow::{Context as _, bail};
@@ -65,7 +66,7 @@ pub enum PolicyCommand {
     /// The user's own rules of one agent, in Cedar: those in force, or a file put in force. They can only take away.
     Rules {
         /// `sre`, `finops` or `secops`.
-        #[arg(value_parser = agent)]
+        #[arg(value_parser = agent_of)]
         agent: AgentKind,
         /// Puts this file in force.
         #[arg(conflicts_with_all = ["none", "shipped"])]
@@ -111,13 +112,9 @@ pub enum PolicyCommand {
     },
 }
 
-fn agent(text: &str) -> Result<AgentKind, String> {
-    AgentKind::ALL.into_iter().find(|agent| agent.as_str() == text).ok_or_else(|| "no agent; there are sre, finops and secops".to_owned())
-}
-
-fn agent_file(text: &str) -> Result<(AgentKind, PathBuf), String> {
-    let (name, file) = text.split_once('=').ok_or("expected AGENT=FILE, such as sre=sre.cedar")?;
-    Ok((agent(name)?, file.into()))
+fn agent_file(text: &str) -> anyhow::Result<(AgentKind, PathBuf)> {
+    let (name, file) = text.split_once('=').context("expected AGENT=FILE, such as sre=sre.cedar")?;
+    Ok((agent_of(name)?, file.into()))
 }
 
 fn kind(text: &str) -> Result<RemediationKind, String> {
