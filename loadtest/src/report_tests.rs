@@ -124,6 +124,8 @@ fn applied(name: &str, at_s: i64, state: EntryState, outcome: Option<Outcome>) -
         cost_pods: 1,
         violations: vec![],
         approved_by: None,
+        first_approved_by: None,
+        by_others: None,
         tokens: BTreeMap::new(),
         actuator_epoch: Some(1),
         claim: None,

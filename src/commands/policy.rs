@@ -230,8 +230,10 @@ fn read(path: &Path) -> anyhow::Result<Policy> {
     for (agent, text) in &policy.rules {
         RuleSet::read(text, policy.version).with_context(|| format!("{name}: the rules of {agent}"))?;
     }
-    let Policy { limits, approval_severities, caps, freezes, rules, .. } = policy.clone();
-    Settings { limits, approval_severities, caps, freezes, rules, ..Settings::default() }.validate().with_context(|| name.to_string())?;
+    let Policy { limits, approval_severities, two_person_severities, caps, freezes, rules, .. } = policy.clone();
+    Settings { limits, approval_severities, two_person_severities, caps, freezes, rules, ..Settings::default() }
+        .validate()
+        .with_context(|| name.to_string())?;
     Ok(policy)
 }
 
@@ -267,6 +269,7 @@ mod tests {
             version: 3,
             limits: LimitRules::default(),
             approval_severities: vec![1, 2],
+            two_person_severities: vec![],
             caps: vec![],
             freezes: vec![],
             rules: std::collections::BTreeMap::new(),

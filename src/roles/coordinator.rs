@@ -14,6 +14,7 @@ pub fn settings(config: &Config, demonstration: bool) -> Settings {
         limits: config.limit_rules(),
         gate: config.gate_rule(),
         approval_severities: config.orchestration.chatops.approval_required_for_severity.clone(),
+        two_person_severities: config.orchestration.chatops.two_persons_for_severity.clone(),
         demonstration,
         // The target stays blocked until the grade; its neighbours in the namespace need not wait for it (PROTOCOL.md, Succession).
         lease_through_observing: false,

@@ -35,6 +35,21 @@ pub(crate) fn needs_approval(state: &State, entry: &Entry) -> bool {
         || caution::oscillates(state, entry).is_some()
 }
 
+/// How many different people must say yes, by severity now.
+pub(crate) fn people_needed(state: &State, entry: &Entry) -> usize {
+    if state.settings.two_person_severities.contains(&entry.view.severity.number()) { 2 } else { 1 }
+}
+
+/// A yes is needed and was not given, or by too few for the severity that it has now.
+pub(crate) fn lacks_approval(state: &State, entry: &Entry) -> bool {
+    needs_approval(state, entry) && !has_approval(state, entry)
+}
+
+/// Enough people said yes to this digest under this stop epoch.
+pub(crate) fn has_approval(state: &State, entry: &Entry) -> bool {
+    entry.approved_under(state.stop.epoch) && entry.approvers() >= people_needed(state, entry)
+}
+
 /// Every broken limit. An undo is exempt from cooldown, phase and budget (it inherits one), not from STOP and fresh facts.
 pub(crate) fn broken_limits(state: &State, entry: &Entry) -> Vec<Violation> {
     let now = state.now();

@@ -36,12 +36,35 @@ pub(crate) fn approve(state: &mut State, who: &Principal, id: &EntryId, digest: 
         Some(e) if e.view.digest == *digest || is_planted(Fault::ApprovalOfAnotherDigest) => e.view.digest.clone(),
         _ => return Reply::refused(LimitRule::NotAllowed, format!("{id} is another act than the one that was shown")),
     };
+    let by = who.to_string();
+    // Where the severity has risen since one person's yes, that yes is the first.
+    let first = state.entries.get(id).and_then(|e| e.view.first_approved_by.clone().or_else(|| e.view.approved_by.clone()));
+    let needed = state.entries.get(id).map_or(1, |e| admission::people_needed(state, e));
+    if needed > 1 {
+        match &first {
+            None => return half_approved(state, id, by),
+            Some(first) if *first == by => {
+                return Reply::refused(LimitRule::NotAllowed, format!("{by} has said yes to {id} already: a second person must"));
+            }
+            Some(_) => {}
+        }
+    }
     let approval = Approval { digest, stop_epoch };
     let done = ledger::step_with(state, id, LedgerEvent::Approve, |e| {
         e.approval = Some(approval);
-        e.view.approved_by = Some(who.to_string());
+        e.view.first_approved_by = first.filter(|first| *first != by);
+        e.view.approved_by = Some(by);
     });
     done.map_or_else(|why| Reply::refused(LimitRule::NotAllowed, why.to_string()), |_| Reply::Done)
+}
+
+/// The first of two said yes: it waits on, for no longer than before.
+fn half_approved(state: &mut State, id: &EntryId, by: String) -> Reply {
+    if let Some(entry) = state.entries.get_mut(id) {
+        entry.view.first_approved_by = Some(by);
+    }
+    ledger::record(state, id);
+    Reply::Done
 }
 
 /// No.
@@ -76,7 +99,7 @@ pub(crate) fn refresh(state: &mut State, id: &EntryId, digest: &Digest, evidence
     entry.view.severity = admission::severity_now(state, &entry);
     entry.view.cost_pods = admission::cost_now(state, &entry);
     let mut broken = admission::broken_limits(state, &entry);
-    if !entry.approved_under(state.stop.epoch) || phase::allowed(state, &entry) == Phase::Observe {
+    if !admission::has_approval(state, &entry) || phase::allowed(state, &entry) == Phase::Observe {
         broken.push(Violation::new(LimitRule::NotAllowed, None, "the approval is void"));
     }
     let done = if !broken.is_empty() {

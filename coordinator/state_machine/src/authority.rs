@@ -33,7 +33,7 @@ pub(crate) fn may_say(state: &State, who: &Principal, command: &Command) -> Resu
             Principal::Observer(cluster) if *cluster == facts.cluster => Ok(()),
             _ => refuse(&format!("observer:{}", facts.cluster)),
         },
-        Command::Grade { entry, .. } => match who {
+        Command::Grade { entry, .. } | Command::ForeignEvidence { entry, .. } => match who {
             Principal::Observer(cluster) => of_cluster(state, entry, cluster),
             _ => refuse("the observer of its cluster"),
         },

@@ -125,7 +125,7 @@ fn check_consent(state: &State, entry: &Entry, broken: &mut Vec<Violation>) {
     let phase = phase::allowed(state, entry);
     if phase == Phase::Observe {
         broken.push(phase::only_observes(entry));
-    } else if admission::needs_approval(state, entry) && !entry.approved_under(state.stop.epoch) {
+    } else if admission::lacks_approval(state, entry) {
         let why = format!("{} in {phase} needs a person's approval of this digest", entry.view.severity);
         broken.push(Violation::new(LimitRule::NotAllowed, Some(Invariant::I7), why));
     }

@@ -50,6 +50,10 @@ pub(crate) fn check_command(command: &Command) -> Result<(), Violation> {
         }
         Command::Report { report, .. } => check_report(report),
         Command::Grade { outcome, .. } => short("the grade's reason", outcome.why(), TEXT_BYTES_MAX),
+        Command::ForeignEvidence { evidence, .. } => {
+            short("what was done", &evidence.what, TEXT_BYTES_MAX)?;
+            short("who did it", &evidence.by, ID_BYTES_MAX)
+        }
         Command::Deny { why, .. }
         | Command::SetPhase { why, .. }
         | Command::RestartEvidence { why, .. }

@@ -55,6 +55,11 @@ impl Entry {
         self.approval.as_ref().is_some_and(|a| a.digest == self.view.digest && a.stop_epoch == stop_epoch)
     }
 
+    /// How many different people have said yes.
+    pub(crate) fn approvers(&self) -> usize {
+        usize::from(self.view.approved_by.is_some()) + usize::from(self.view.first_approved_by.is_some())
+    }
+
     /// What an undo would go by: what landed of an act that can be taken back.
     pub(crate) fn undoable(&self) -> Option<&Receipt> {
         if self.is_undo() || self.view.work.action().kind().reversibility() == Reversibility::None {

@@ -1,6 +1,7 @@
 //! The observer says how it turned out (I10).
 
 use crate::authority;
+use crate::entry::Entry;
 use crate::reply::Reply;
 use crate::state::State;
 use crate::{ledger, phase, undo};
@@ -14,12 +15,8 @@ pub(crate) fn grade(state: &mut State, id: &EntryId, observer_epoch: u64, outcom
     let Some(entry) = state.entries.get(id) else {
         return Reply::Refused { violations: vec![authority::unknown(id)] };
     };
-    let current = state.clusters.get(entry.cluster()).map_or(0, |b| b.observer_epoch);
-    if current == 0 || observer_epoch != current {
-        return Reply::refused(
-            LimitRule::NotAllowed,
-            format!("observer epoch {observer_epoch} is not the current one ({current}): only audited"),
-        );
+    if let Err(refused) = check_epoch(state, entry, observer_epoch) {
+        return refused;
     }
     let at = entry.view.state;
     let regressed = matches!(outcome, Outcome::Regressed { .. });
@@ -35,6 +32,16 @@ pub(crate) fn grade(state: &mut State, id: &EntryId, observer_epoch: u64, outcom
         Outcome::Regressed { .. } => return regress(state, id, keep, at),
     };
     done.map_or_else(|why| Reply::refused(LimitRule::NotAllowed, why.to_string()), |_| Reply::Done)
+}
+
+/// Only the observer that is in office is heard [M13].
+pub(crate) fn check_epoch(state: &State, entry: &Entry, observer_epoch: u64) -> Result<(), Reply> {
+    let current = state.clusters.get(entry.cluster()).map_or(0, |b| b.observer_epoch);
+    if current != 0 && observer_epoch == current {
+        return Ok(());
+    }
+    let why = format!("observer epoch {observer_epoch} is not the current one ({current}): only audited");
+    Err(Reply::refused(LimitRule::NotAllowed, why))
 }
 
 /// It did harm. What can be taken back is; anything else waits for a person, who is paged: an act that cannot be undone (and an undo

@@ -20,6 +20,7 @@ mod entry;
 mod epochs;
 mod expiry;
 mod facts;
+mod foreign;
 mod grade;
 mod in_memory;
 mod lease;

@@ -183,6 +183,10 @@ pub(crate) fn count(state: &mut State, said: Judged<'_>) -> Counted {
 
 /// A person's judgement. It carries the person's name and the coordinator's time, whatever was written into it.
 pub(crate) fn adjudicate(state: &mut State, said: &Adjudication) -> Reply {
+    // What people did has judged the incident already, and it counts once.
+    if state.entries.values().any(|e| e.view.proposal.incident == said.incident && e.view.by_others.is_some()) {
+        return Reply::Done;
+    }
     let judged = Judged {
         agent: said.agent,
         episode: &said.episode,

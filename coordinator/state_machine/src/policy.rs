@@ -21,8 +21,8 @@ impl State {
     /// What is in force.
     #[must_use]
     pub fn policy(&self) -> Policy {
-        let Settings { limits, approval_severities, caps, freezes, rules, .. } = self.settings.clone();
-        Policy { version: self.policy_version, limits, approval_severities, caps, freezes, rules }
+        let Settings { limits, approval_severities, two_person_severities, caps, freezes, rules, .. } = self.settings.clone();
+        Policy { version: self.policy_version, limits, approval_severities, two_person_severities, caps, freezes, rules }
     }
 }
 
@@ -36,6 +36,7 @@ pub(crate) fn set(state: &mut State, policy: &Policy) -> Reply {
     let settings = Settings {
         limits: policy.limits.clone(),
         approval_severities: policy.approval_severities.clone(),
+        two_person_severities: policy.two_person_severities.clone(),
         caps: policy.caps.clone(),
         freezes: policy.freezes.clone(),
         rules: policy.rules.clone(),

@@ -28,6 +28,8 @@ pub(crate) fn blank(id: EntryId, work: Work, proposal: Proposal) -> Entry {
         cost_pods: 0,
         violations: Vec::new(),
         approved_by: None,
+        first_approved_by: None,
+        by_others: None,
         tokens: BTreeMap::new(),
         actuator_epoch: None,
         claim: None,

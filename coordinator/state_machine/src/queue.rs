@@ -221,7 +221,7 @@ fn grant(state: &mut State, id: &EntryId, starved: bool) {
         let _ = ledger::step_with(state, id, LedgerEvent::Deny, |e| e.view.violations = broken);
         return;
     }
-    if !entry.is_undo() && admission::needs_approval(state, &entry) && !entry.approved_under(state.stop.epoch) {
+    if !entry.is_undo() && admission::lacks_approval(state, &entry) {
         let _ = ledger::step_with(state, id, LedgerEvent::NeedApproval, |e| e.view.severity = severity);
         return;
     }

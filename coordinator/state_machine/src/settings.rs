@@ -44,6 +44,9 @@ pub struct Settings {
     pub gate: GateRule,
     /// Severities that never run without approval. 1 and 2 are among them whatever is written here.
     pub approval_severities: Vec<u8>,
+    /// Severities whose acts need the yes of two different people, where they need one at all.
+    #[serde(default)]
+    pub two_person_severities: Vec<u8>,
     /// Phases are capped for some acts.
     pub caps: Vec<PhaseCap>,
     /// Times in which nothing is changed.
@@ -127,6 +130,7 @@ impl Default for Settings {
             limits: LimitRules::default(),
             gate: GateRule::default(),
             approval_severities: vec![1, 2],
+            two_person_severities: Vec::new(),
             caps: Vec::new(),
             freezes: Vec::new(),
             rules: BTreeMap::new(),
@@ -251,7 +255,10 @@ impl Settings {
                 return Err(SettingsError::Class(name));
             }
         }
-        if self.caps.len() > CAPS_MAX || self.freezes.len() > FREEZES_MAX || self.approval_severities.len() > 4 {
+        if self.caps.len() > CAPS_MAX
+            || self.freezes.len() > FREEZES_MAX
+            || self.approval_severities.len().max(self.two_person_severities.len()) > 4
+        {
             return Err(SettingsError::TooMany);
         }
         if let Some((agent, rules)) = self.rules.iter().find(|(_, rules)| rules.len() > RULES_BYTES_MAX) {

@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::token::{COUNTER_MAX, Tokens};
 use crate::waiting::Line;
 use crate::{
-    approval, authority, bounds, caution, claim, edge, epochs, expiry, facts, grade, members, phase, policy, propose, queue, report,
-    restore,
+    approval, authority, bounds, caution, claim, edge, epochs, expiry, facts, foreign, grade, members, phase, policy, propose, queue,
+    report, restore,
 };
 use crate::{stop, undo};
 use picket_core::action::RemediationKind;
@@ -233,6 +233,7 @@ fn carry_out(state: &mut State, said: &Attributed) -> Reply {
         Command::Claim { claim } => claim::claim(state, claim),
         Command::Report { entry, actuator_epoch, report } => report::report(state, entry, *actuator_epoch, report),
         Command::FenceRaised { actuator_epoch, stop_epoch } => epochs::fence_raised(state, who, *actuator_epoch, *stop_epoch),
+        Command::ForeignEvidence { entry, observer_epoch, evidence } => foreign::note(state, entry, *observer_epoch, evidence),
         Command::Grade { entry, observer_epoch, outcome } => grade::grade(state, entry, *observer_epoch, outcome),
         Command::Undo { entry, stop_epoch } => undo::by_human(state, entry, *stop_epoch),
         Command::Resolve { entry, resolution } => undo::resolve(state, entry, *resolution),

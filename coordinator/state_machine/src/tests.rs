@@ -8,6 +8,7 @@ mod caution;
 mod claims;
 mod fencing;
 mod fleets;
+mod foreign;
 mod happy;
 mod leaders;
 mod leases;

@@ -37,7 +37,7 @@ pub fn view(entry: &LedgerEntry, phase: Option<Phase>) -> Entry {
         sentence: entry.proposal.sentence.clone(),
         asked_because: asked_because(entry, phase),
         rules: rules(entry),
-        approved_by: entry.approved_by.clone(),
+        approved_by: approved_by(entry),
         tokens: entry.tokens.iter().map(|(scope, token)| (scope.to_string(), token.0)).collect(),
         actuator_epoch: entry.actuator_epoch,
         report: reported(entry),
@@ -65,7 +65,9 @@ fn asked_because(entry: &LedgerEntry, phase: Option<Phase>) -> String {
     if entry.state != EntryState::AwaitingApproval {
         return String::new();
     }
-    if let Some(quarrel) = entry.violations.iter().find(|v| v.rule == LimitRule::Oscillation) {
+    if let Some(first) = &entry.first_approved_by {
+        format!("you are asked because two people must say yes, and {first} has")
+    } else if let Some(quarrel) = entry.violations.iter().find(|v| v.rule == LimitRule::Oscillation) {
         format!("you are asked because it takes back another act: {}", quarrel.reason)
     } else if entry.severity.number() <= 2 {
         format!("you are asked because severity is {}", entry.severity.number())
@@ -98,7 +100,7 @@ fn rules(entry: &LedgerEntry) -> Vec<Rule> {
             ..Rule::default()
         }));
     }
-    if let Some(by) = &entry.approved_by {
+    if let Some(by) = approved_by(entry).filter(|_| entry.approved_by.is_some()) {
         rules.push(Rule {
             rule: "a person consents".to_owned(),
             holds: true,
@@ -107,6 +109,12 @@ fn rules(entry: &LedgerEntry) -> Vec<Rule> {
         });
     }
     rules
+}
+
+/// Everybody who said yes so far, in their order.
+fn approved_by(entry: &LedgerEntry) -> Option<String> {
+    let people: Vec<_> = entry.first_approved_by.iter().chain(&entry.approved_by).map(String::as_str).collect();
+    (!people.is_empty()).then(|| people.join(" and "))
 }
 
 /// What its actuator said; and, once its state says no more of that, that its scope still waits for a fence.

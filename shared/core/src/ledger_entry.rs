@@ -2,6 +2,7 @@
 
 use crate::action::Digest;
 use crate::claim::ClaimRequest;
+use crate::foreign::ForeignEvidence;
 use crate::ids::EntryId;
 use crate::ledger::EntryState;
 use crate::limits::Violation;
@@ -38,8 +39,11 @@ pub struct LedgerEntry {
     pub cost_pods: u32,
     /// Broken limits, when denied.
     pub violations: Vec<Violation>,
-    /// Who approved, when somebody did.
+    /// Who approved, when somebody did; of two, the second.
     pub approved_by: Option<String>,
+    /// Who said yes first, where two people must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_approved_by: Option<String>,
     /// The lease's tokens, when permitted.
     pub tokens: BTreeMap<Scope, FencingToken>,
     /// Epoch of the actuator that claimed it.
@@ -56,6 +60,9 @@ pub struct LedgerEntry {
     pub report: Option<Report>,
     /// How it was graded.
     pub outcome: Option<Outcome>,
+    /// What people did about it themselves, where picket did nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_others: Option<Box<ForeignEvidence>>,
     /// True while a person is asked to look.
     pub paging: bool,
     /// Every state it was in: (when, what), in coordinator time.

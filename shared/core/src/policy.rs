@@ -18,6 +18,9 @@ pub struct Policy {
     pub limits: LimitRules,
     /// Severities that never run without approval; 1 and 2 are among them whatever is written here.
     pub approval_severities: Vec<u8>,
+    /// Severities whose acts need the yes of two different people, where they need one at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub two_person_severities: Vec<u8>,
     /// Caps, at most 64.
     pub caps: Vec<PhaseCap>,
     /// Times in which nothing is changed, at most 64.

@@ -172,6 +172,7 @@ fn an_agent_hears_early_what_the_rules_will_say() {
         version,
         limits: LimitRules::default(),
         approval_severities: vec![],
+        two_person_severities: vec![],
         caps: vec![],
         freezes: vec![],
         rules: [(AgentKind::Sre, rules.to_owned())].into(),

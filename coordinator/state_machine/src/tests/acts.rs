@@ -400,6 +400,7 @@ impl Watched {
                     version,
                     limits: self.w.state.policy().limits,
                     approval_severities: vec![1, 2],
+                    two_person_severities: vec![],
                     caps: vec![cap],
                     freezes: vec![],
                     rules: BTreeMap::new(),

@@ -86,6 +86,44 @@ fn severity_one_and_two_never_run_without_a_yes_whatever_the_settings_say() {
 }
 
 #[test]
+fn where_two_people_must_agree_one_alone_is_not_enough() {
+    // What `limit` proposes is of severity 3.
+    let mut w = World::with(crate::Settings { two_person_severities: vec![3], ..settings() }, Phase::Assist);
+    let (id, _) = w.propose(limit(service("shop", 1)));
+    assert_eq!(w.entry(&id).severity.number(), 3);
+    let deadline = w.entry(&id).deadline;
+    assert_eq!(approve(&mut w, &id), Reply::Done);
+    let entry = w.entry(&id);
+    assert_eq!((entry.first_approved_by.as_deref(), entry.approved_by.as_deref()), (Some("human:kim"), None));
+    assert_eq!((w.at(&id), entry.deadline), (S::AwaitingApproval, deadline), "the first yes gains no time");
+    assert_eq!(rules(approve(&mut w, &id)), [L::NotAllowed], "the same person again");
+    assert_eq!(rules(refresh(&mut w, &id)), [L::NotAllowed], "half a consent is none");
+    let (digest, stop_epoch) = (w.entry(&id).digest, w.state.status().stop.epoch);
+    let second = Principal::Human("lee".into());
+    let other = Command::Approve { entry: id.clone(), digest: Digest::of(b"another"), stop_epoch };
+    assert_eq!(rules(w.say(&second, other)), [L::NotAllowed], "the second yes is to the same digest");
+    assert_eq!(w.say(&second, Command::Approve { entry: id.clone(), digest, stop_epoch }), Reply::Done);
+    w.read();
+    assert_eq!(refresh(&mut w, &id), Reply::Decided { entry: id.clone(), ruling: Ruling::Permitted });
+    w.claim(&id);
+    let entry = w.entry(&id);
+    assert_eq!((entry.first_approved_by.as_deref(), entry.approved_by.as_deref()), (Some("human:kim"), Some("human:lee")));
+}
+
+#[test]
+fn a_severity_that_rises_after_one_yes_asks_for_a_second() {
+    let mut w = World::with(crate::Settings { two_person_severities: vec![1, 2], ..settings() }, Phase::Assist);
+    let (id, _) = w.propose(limit(service("shop", 1)));
+    approve(&mut w, &id);
+    assert_eq!(w.at(&id), S::Approved, "one is enough for severity 3");
+    let facts = w.facts.services.get_mut(&service("shop", 1)).unwrap();
+    (facts.tier, facts.ready) = (1, 0);
+    w.read();
+    refresh(&mut w, &id);
+    assert_eq!(w.at(&id), S::Denied);
+}
+
+#[test]
 fn an_approved_act_may_have_to_queue() {
     let (mut w, first) = asked();
     let (second, _) = w.propose(resize(service("shop", 2)));

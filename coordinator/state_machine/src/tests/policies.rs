@@ -19,6 +19,7 @@ fn policy(version: u64) -> Policy {
         version,
         limits: LimitRules::default(),
         approval_severities: vec![1, 2],
+        two_person_severities: vec![],
         caps: vec![],
         freezes: vec![],
         rules: BTreeMap::new(),

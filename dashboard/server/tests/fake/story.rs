@@ -157,6 +157,8 @@ pub fn entry(id: &str, record: &IncidentRecord, state: EntryState, severity: Sev
         cost_pods: 1,
         violations: vec![],
         approved_by: None,
+        first_approved_by: None,
+        by_others: None,
         tokens: if waits { BTreeMap::new() } else { BTreeMap::from([(scope("shop"), token(57))]) },
         actuator_epoch: None,
         claim: None,

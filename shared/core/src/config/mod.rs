@@ -254,6 +254,8 @@ section! {
         slack_webhook: String = String::new(),
         /// Severities that always need a person; must hold 1 and 2 (I7).
         approval_required_for_severity: Vec<u8> = vec![1, 2],
+        /// Of those, the severities that need two different people.
+        two_persons_for_severity: Vec<u8> = Vec::new(),
     }
 }
 

@@ -114,6 +114,8 @@ impl Config {
             "must hold 1 and 2: these never go without a person (I7)",
         );
         must(approval.iter().all(|s| (1..=4).contains(s)), "orchestration.chatops.approval_required_for_severity", "severities are 1 to 4");
+        let two_persons = &self.orchestration.chatops.two_persons_for_severity;
+        must(two_persons.iter().all(|s| (1..=4).contains(s)), "orchestration.chatops.two_persons_for_severity", "severities are 1 to 4");
         must((1024..=256 << 20).contains(&self.gateway.body_max_bytes), "gateway.body_max_bytes", "must be between 1 KiB and 256 MiB");
         must((1..=1_000_000).contains(&self.gateway.buffer_batches_max), "gateway.buffer_batches_max", "must be between 1 and 1000000");
         let names: std::collections::BTreeSet<_> = self.mesh.clusters.iter().map(|c| c.name.as_str()).collect();

@@ -131,6 +131,8 @@ impl Ledger {
             cost_pods: 1,
             violations: Vec::new(),
             approved_by: None,
+            first_approved_by: None,
+            by_others: None,
             tokens: body.tokens.clone(),
             actuator_epoch: None,
             claim: known.claim.clone().filter(|_| state != EntryState::Permitted),
