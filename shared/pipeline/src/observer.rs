@@ -1,9 +1,12 @@
 //! The observer: service graph, facts, and grades. Deterministic, read-only, without any model.
 
+mod by_others;
+
 use crate::edges::EdgeFinder;
 use crate::intake::Intake;
-use crate::monitor::{Health, Watch};
+use crate::monitor::{Health, Look, Watch};
 use crate::topics::{self, PublishedFacts};
+use by_others::{ByOthers, WISHES_MAX};
 use picket_core::action::Remediation;
 use picket_core::anomaly::{Anomaly, Symptom};
 use picket_core::coordination::{Answer, Command, LedgerEntry};
@@ -44,6 +47,10 @@ const ERROR_BUDGET: f64 = 0.01;
 const EVENT_FRESH_MS: i64 = 10_000;
 /// One that stands by takes over when so many readings were missed.
 const READINGS_MISSED: i64 = 4;
+/// Callers of an act's target that are looked at beside it.
+const CALLERS_MAX: usize = 8;
+/// Unrelated services that it is compared with.
+const PEERS_MAX: usize = 12;
 /// Edges are forgotten after so many refresh intervals without a call.
 const EDGE_REFRESHES: i64 = 20;
 
@@ -68,6 +75,7 @@ pub struct Observer<B, C, R> {
     /// Acts that the last round heard of.
     heard: Vec<LedgerEntry>,
     grades: Vec<(EntryId, Outcome)>,
+    by_others: ByOthers,
     facts_at: Option<Timestamp>,
     graph_at: Option<Timestamp>,
     tick_at: Option<Timestamp>,
@@ -96,6 +104,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
             watches: BTreeMap::new(),
             heard: Vec::new(),
             grades: Vec::new(),
+            by_others: ByOthers::default(),
             facts_at: None,
             graph_at: None,
             tick_at: None,
@@ -160,13 +169,23 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         let data_now = self.intake.newest().map_or(now, |newest| newest.min(now));
         if due(&mut self.tick_at, data_now, self.settings.tick_ms) {
             self.active = self.detector.tick(data_now);
-            for (service, watch) in self.watches.values_mut() {
-                watch.after.push(health(&self.detector, &self.active, service, self.detector.seen_until(data_now)));
-            }
+            self.look(self.detector.seen_until(data_now));
             let freshness = Freshness { at: data_now };
             self.bus.put(&Freshness::topic(&self.settings.cluster), json(&freshness)).await?;
         }
         Ok(())
+    }
+
+    /// One look at everything under watch, and at the company that each was given when its watch began.
+    fn look(&mut self, at: Timestamp) {
+        let acted_on: BTreeSet<_> = self.watches.values().map(|(service, _)| service.clone()).collect();
+        for (service, watch) in self.watches.values_mut() {
+            let health = |of: &ServiceId| health(&self.detector, &self.active, of, at);
+            let callers = watch.before.callers.keys().map(|of| (of.clone(), health(of))).collect();
+            // One that was acted on since is no measure any more.
+            let peers = watch.before.peers.keys().filter(|of| !acted_on.contains(*of)).map(|of| (of.clone(), health(of))).collect();
+            watch.after.push(Look { target: health(service), callers, peers });
+        }
     }
 
     async fn post_facts(&mut self, epoch: u64) -> PortResult<()> {
@@ -180,6 +199,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         let mut services = BTreeMap::new();
         for (id, facts, sizes) in read {
             self.graph.observe_service(&id);
+            self.by_others.read(&id, &sizes, echo);
             services.insert(id.clone(), self.complete(&id, facts));
             readings.insert(id, sizes);
         }
@@ -212,7 +232,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
     async fn follow_ledger(&mut self, now: Timestamp) -> PortResult<()> {
         let page = self.coordinator.watch(self.revision, 0).await?;
         let entries = if page.compacted || self.revision == 0 {
-            self.coordinator.entries(0).await?
+            self.coordinator.entries(WISHES_MAX).await?
         } else {
             page.changes.into_iter().map(|c| c.entry).collect()
         };
@@ -235,6 +255,7 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         if entry.work.action().service.cluster != self.settings.cluster {
             return;
         }
+        self.by_others.note(&entry);
         self.heard.retain(|known| known.id != entry.id);
         if entry.state == EntryState::Observing {
             self.heard.push(entry);
@@ -246,7 +267,14 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
     fn watch(&mut self, entry: &LedgerEntry, now: Timestamp) {
         let service = &entry.work.action().service;
         if !self.watches.contains_key(&entry.id) {
-            let before = health(&self.detector, &self.active, service, self.detector.seen_until(now));
+            let at = self.detector.seen_until(now);
+            let health = |of: &ServiceId| health(&self.detector, &self.active, of, at);
+            let acted_on: BTreeSet<_> = self.watches.values().map(|(service, _)| service.clone()).collect();
+            let before = Look {
+                target: health(service),
+                callers: callers(&self.graph, service).into_iter().map(|of| (of.clone(), health(&of))).collect(),
+                peers: peers(&self.graph, service, &acted_on).into_iter().map(|of| (of.clone(), health(&of))).collect(),
+            };
             let watch = Watch {
                 kind: entry.work.action().kind(),
                 undo: matches!(entry.work, Work::Undo { .. }),
@@ -265,8 +293,29 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
             self.coordinator.submit(format!("grade-{entry}-{epoch}").into(), command).await?;
             self.grades.remove(0);
         }
+        while let Some((entry, evidence)) = self.by_others.first().cloned() {
+            let id = format!("foreign-{entry}-{epoch}");
+            let command = Command::ForeignEvidence { entry, observer_epoch: epoch, evidence: Box::new(evidence) };
+            self.coordinator.submit(id.into(), command).await?;
+            self.by_others.told();
+        }
         Ok(())
     }
+}
+
+/// Services that call it, and are looked at beside it.
+fn callers(graph: &ServiceGraph, service: &ServiceId) -> Vec<ServiceId> {
+    graph.callers(service).into_iter().filter(|caller| caller != service).take(CALLERS_MAX).collect()
+}
+
+/// Services of its cluster that its calls do not reach and whose calls do not reach it, spread evenly over their names.
+fn peers(graph: &ServiceGraph, service: &ServiceId, acted_on: &BTreeSet<ServiceId>) -> Vec<ServiceId> {
+    let (above, below) = (graph.dependants(service), graph.dependencies(service));
+    let unrelated = |of: &&ServiceId| {
+        *of != service && of.cluster == service.cluster && !above.contains_key(*of) && !below.contains_key(*of) && !acted_on.contains(*of)
+    };
+    let all: Vec<_> = graph.services().filter(unrelated).collect();
+    all.iter().step_by(all.len().div_ceil(PEERS_MAX).max(1)).map(|of| (*of).clone()).collect()
 }
 
 /// The pods that an act may keep from being ready: those that it takes down, and those that it adds.
