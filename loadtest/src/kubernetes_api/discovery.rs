@@ -13,11 +13,17 @@ pub(super) fn answer(path: &str) -> Option<Value> {
         })),
         "/api" => Some(json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})),
         "/apis" => {
-            let group = |name: &str| {
-                let version = json!({"groupVersion": format!("{name}/v1"), "version": "v1"});
+            let group = |name: &str, version: &str| {
+                let version = json!({"groupVersion": format!("{name}/{version}"), "version": version});
                 json!({"name": name, "versions": [version], "preferredVersion": version})
             };
-            let groups = [group("apps"), group("networking.k8s.io"), group("policy"), group("authorization.k8s.io")];
+            let groups = [
+                group("apps", "v1"),
+                group("autoscaling", "v2"),
+                group("networking.k8s.io", "v1"),
+                group("policy", "v1"),
+                group("authorization.k8s.io", "v1"),
+            ];
             Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         path => {

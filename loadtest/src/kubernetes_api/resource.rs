@@ -14,7 +14,7 @@ pub(super) struct Resource {
 }
 
 /// Every resource that is served.
-pub(super) const RESOURCES: [Resource; 8] = [
+pub(super) const RESOURCES: [Resource; 9] = [
     Resource { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false, has_status: true },
     Resource { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true, has_status: true },
     Resource {
@@ -35,6 +35,14 @@ pub(super) const RESOURCES: [Resource; 8] = [
         kind: "NetworkPolicy",
         namespaced: true,
         has_status: false,
+    },
+    Resource {
+        group: "autoscaling",
+        version: "v2",
+        plural: "horizontalpodautoscalers",
+        kind: "HorizontalPodAutoscaler",
+        namespaced: true,
+        has_status: true,
     },
     Resource {
         group: "policy",

@@ -2,16 +2,13 @@
 
 use super::objects::{Kind, Mode, Objects};
 use super::{ACTION_ID, Executor, FENCING_TOKEN, STAMPED_GENERATION, released_spec, stamp};
-use ed25519_dalek::SigningKey;
-use picket_core::action::{Action, Remediation};
-use picket_core::claim::{ClaimBody, ClaimConfirmation, ClaimedAction};
+use picket_core::action::{Action, Remediation, RemediationKind};
 use picket_core::ids::ServiceId;
 use picket_core::outcome::{ObjectRef, Receipt};
-use picket_core::permit::{Permit, PermitBody};
 use picket_core::ports::{Before, PortError, Proof, RemediationExecutor as _};
 use picket_core::proposal::Work;
-use picket_core::scope::{FencingToken, Scope};
-use picket_core::time::Timestamp;
+use picket_core::scope::FencingToken;
+use picket_executor_conformance::{NOW, Sink, claimed};
 use serde_json::{Value, json};
 
 /// One cluster, seen from outside too.
@@ -27,11 +24,52 @@ pub(super) trait World {
     fn read(&self, at: &ObjectRef) -> Option<Value>;
 }
 
-const NOW: Timestamp = Timestamp(1_700_000_000_000);
+/// One act on the suite's service, in a cluster of its own.
+struct Place<W> {
+    world: W,
+    remediation: Remediation,
+}
 
-/// Runs the whole suite, each case in a cluster of its own.
-pub(super) async fn all<W: World, F: Future<Output = W>>(make: impl Fn() -> F) {
+impl<W: World<Objects: Send + Sync> + Send + Sync> Sink for Place<W> {
+    type Executor = Executor<W::Objects>;
+
+    fn executor(&self) -> Self::Executor {
+        executor(&self.world)
+    }
+
+    fn act(&self) -> Work {
+        work(self.remediation.clone())
+    }
+
+    async fn stands(&self) -> Value {
+        self.world.read(&deployment_ref()).unwrap()["spec"].clone()
+    }
+
+    async fn changes(&self) -> u64 {
+        self.world.read(&deployment_ref()).unwrap()["metadata"]["generation"].as_u64().unwrap()
+    }
+
+    async fn somebody_else_changes_it(&self) {
+        let mut theirs = self.world.read(&deployment_ref()).unwrap();
+        theirs["spec"]["replicas"] = json!(4);
+        let resources = &mut theirs["spec"]["template"]["spec"]["containers"][1]["resources"];
+        resources["limits"]["memory"] = json!("2Gi");
+        resources["requests"] = json!({"cpu": "750m", "memory": "2Gi"});
+        self.world.put_as_somebody_else(theirs);
+    }
+}
+
+/// What every executor must do, and what only this one does: each case in a cluster of its own.
+pub(super) async fn all<W: World<Objects: Send + Sync> + Send + Sync, F: Future<Output = W> + Send>(make: impl Fn() -> F) {
     for remediation in catalogue() {
+        // What is not a change of the deployment has only the cases below.
+        if super::plan::target(work(remediation.clone()).action()) == deployment_ref() {
+            picket_executor_conformance::all(|| {
+                let (world, remediation) = (make(), remediation.clone());
+                async move { Place { world: seeded(world.await), remediation } }
+            })
+            .await;
+        }
         applies_once_with_its_stamp(&seeded(make().await), &remediation).await;
         is_proven_after_a_lost_answer(&seeded(make().await), &remediation).await;
         is_proven_absent_when_never_sent(&seeded(make().await), &remediation).await;
@@ -42,6 +80,7 @@ pub(super) async fn all<W: World, F: Future<Output = W>>(make: impl Fn() -> F) {
     only_status_changed_is_absence_and_a_spec_changed_is_neither(&seeded(make().await)).await;
     a_lower_token_is_refused_by_the_sink(&seeded(make().await)).await;
     what_cannot_be_done_is_refused_before_the_claim(&seeded(make().await)).await;
+    what_does_not_hold_at_the_moment_of_the_act_is_refused(&make).await;
     a_second_quarantine_uses_the_same_policy(&seeded(make().await)).await;
     for remediation in catalogue() {
         a_fence_on_the_target_turns_every_earlier_write_away(&seeded(make().await), &remediation).await;
@@ -57,7 +96,7 @@ fn catalogue() -> Vec<Remediation> {
         Remediation::Rollback { to_revision: 1 },
         Remediation::Scale { replicas: 5, from: 3 },
         Remediation::SetMemoryLimit { container: container(), limit_bytes: 1 << 30 },
-        Remediation::SetResources { container: container(), cpu_request_millicores: 1500, memory_bytes: 768 << 20 },
+        Remediation::SetResources { container: container(), cpu_request_millicores: 900, memory_bytes: 768 << 20 },
         Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 20 << 30 },
         Remediation::RenewCertificate { secret: "cart-tls".into() },
         Remediation::Quarantine,
@@ -86,7 +125,7 @@ fn seeded<W: World>(world: W) -> W {
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": {"name": "cart", "namespace": "shop", "labels": {"app": "cart"}, "annotations": {"deployment.kubernetes.io/revision": "2"}},
         "spec": {"replicas": 3, "selector": {"matchLabels": {"app": "cart"}}, "template": template("v2")},
-        "status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3},
+        "status": {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 3},
     }));
     let uid = world.read(&deployment_ref()).unwrap()["metadata"]["uid"].clone();
     for (revision, version) in [("1", "v1"), ("2", "v2")] {
@@ -104,7 +143,8 @@ fn seeded<W: World>(world: W) -> W {
         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Gi"}}},
     }));
     world.put_as_somebody_else(json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cart-tls", "namespace": "shop"},
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cart-tls", "namespace": "shop",
+            "annotations": {"cert-manager.io/certificate-name": "cart"}},
         "type": "kubernetes.io/tls", "data": {"tls.crt": "Yw==", "tls.key": "aw=="},
     }));
     world
@@ -117,37 +157,6 @@ fn work(remediation: Remediation) -> Work {
 fn undo(remediation: Remediation, receipt: Receipt) -> Work {
     let Work::Do { action } = work(remediation) else { unreachable!("made so above") };
     Work::Undo { action, receipt }
-}
-
-/// A claim that the coordinator confirmed.
-fn claimed(entry: &str, work: &Work, token: u64) -> ClaimedAction {
-    let key = SigningKey::from_bytes(&[7; 32]);
-    let token = FencingToken(token);
-    let permit = Permit::sign(
-        PermitBody {
-            entry: entry.into(),
-            cluster: "east".into(),
-            work: work.clone(),
-            digest: work.digest(),
-            tokens: [(Scope::of(&work.action().service), token)].into(),
-            reserved_pods: 1,
-            issued_at: NOW,
-            expires_at: NOW.plus_ms(20_000),
-            stop_epoch: 0,
-            restore_epoch: 0,
-            demonstration: false,
-        },
-        &key,
-    );
-    let body = ClaimBody {
-        entry: entry.into(),
-        digest: work.digest(),
-        actuator_epoch: 1,
-        claimed_at: NOW,
-        act_deadline: NOW.plus_ms(30_000),
-        token,
-    };
-    ClaimedAction::confirm(&permit, &ClaimConfirmation::sign(body, &key), 1, &key.verifying_key()).unwrap()
 }
 
 fn executor<W: World>(world: &W) -> Executor<W::Objects> {
@@ -183,7 +192,7 @@ async fn applies_once_with_its_stamp<W: World>(world: &W, remediation: &Remediat
     if let Some(untouched) = untouched {
         assert!(holds(&untouched, &receipt.before), "{remediation:?}: {receipt:?}");
     }
-    if remediation.kind() == picket_core::action::RemediationKind::RenewCertificate {
+    if remediation.kind() == RemediationKind::RenewCertificate {
         assert_eq!(made["data"]["tls.key"], "aw==", "a secret keeps what was not read");
     }
     if matches!(remediation, Remediation::Rollback { .. }) {
@@ -357,6 +366,48 @@ async fn what_cannot_be_done_is_refused_before_the_claim<W: World>(world: &W) {
         let answer = executor.prepare(&work(remediation.clone())).await;
         assert!(matches!(answer, Err(PortError::Refused { .. })), "{remediation:?}: {answer:?}");
     }
+}
+
+/// The catalogue's preconditions: each stands in the way of its kinds, and of no others.
+async fn what_does_not_hold_at_the_moment_of_the_act_is_refused<W: World, F: Future<Output = W>>(make: &impl Fn() -> F) {
+    let refused = async |world: &W, why: &str, wanted: &[RemediationKind]| {
+        for remediation in catalogue() {
+            let answer = executor(world).prepare(&work(remediation.clone())).await;
+            let is_refused = matches!(&answer, Err(PortError::Refused { why: said, .. }) if said.contains(why));
+            assert_eq!(is_refused, wanted.contains(&remediation.kind()), "{remediation:?}: {answer:?}");
+        }
+    };
+    let world = seeded(make().await);
+    let mut rolling = world.read(&deployment_ref()).unwrap();
+    rolling["status"]["updatedReplicas"] = json!(1);
+    world.put_as_somebody_else(rolling);
+    use RemediationKind as R;
+    refused(&world, "somebody else's rollout", &[R::RolloutRestart, R::SetMemoryLimit, R::SetResources]).await;
+
+    let world = seeded(make().await);
+    for (name, workload) in [("other", "pay"), ("cart-scaler", "cart")] {
+        world.put_as_somebody_else(json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"minReplicas": 2, "maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}}}));
+        refused(&world, "HorizontalPodAutoscaler cart-scaler", if workload == "cart" { &[R::Scale] } else { &[] }).await;
+    }
+
+    let (world, container) = (seeded(make().await), || "cart".to_owned());
+    for leap in [
+        Remediation::SetMemoryLimit { container: container(), limit_bytes: 3 << 30 },
+        Remediation::SetResources { container: container(), cpu_request_millicores: 1001, memory_bytes: 512 << 20 },
+        Remediation::SetResources { container: container(), cpu_request_millicores: 250, memory_bytes: 3 << 30 },
+        Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 41 << 30 },
+    ] {
+        let answer = executor(&world).prepare(&work(leap.clone())).await;
+        assert!(matches!(&answer, Err(PortError::Refused { why, .. }) if why.contains("more than 4 times")), "{leap:?}: {answer:?}");
+    }
+
+    let world = seeded(make().await);
+    let mut by_hand = world.read(&Kind::Secret.named("shop", "cart-tls")).unwrap();
+    by_hand["metadata"].as_object_mut().unwrap().remove("annotations");
+    world.put_as_somebody_else(by_hand);
+    refused(&world, "cert-manager did not make it", &[R::RenewCertificate]).await;
 }
 
 async fn a_second_quarantine_uses_the_same_policy<W: World>(world: &W) {

@@ -3,7 +3,7 @@
 use super::objects::{Kind, Mode, Objects};
 use super::patch::{Fields, merge_patch, standing, with};
 use super::plan::{self, Reading};
-use super::{fences, stamp};
+use super::{fences, preconditions, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::EntryId;
@@ -25,6 +25,11 @@ impl<O: Objects> Executor<O> {
     #[must_use]
     pub const fn new(objects: O) -> Self {
         Self { objects }
+    }
+
+    /// What it writes through.
+    pub(super) const fn objects(&self) -> &O {
+        &self.objects
     }
 
     /// The target, or `None` where the act creates it.
@@ -85,6 +90,11 @@ impl<O: Objects> RemediationExecutor for Executor<O> {
             return Err(refused(&at, why));
         }
         if matches!(work, Work::Do { .. }) {
+            if let Some(target) = &reading.target
+                && let Some(why) = preconditions::broken(&self.objects, action, target).await?
+            {
+                return Err(refused(&at, &why));
+            }
             self.material(action, &mut reading).await?;
         }
         let fields = plan::fields(work, &reading, &EntryId::from("dry-run"), Timestamp(0)).map_err(|why| refused(&at, &why))?;

@@ -11,7 +11,7 @@ use picket_core::outcome::ObjectRef;
 use picket_core::ports::{PortError, PortResult};
 use picket_core::scope::FencingToken;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Times that a fence is tried on an object that changes under it, before it is left for later.
 pub(super) const TRIES: usize = 5;
@@ -42,15 +42,58 @@ pub(super) async fn of_target<O: Objects>(objects: &O, action: &Action, token: F
     stand(objects, &at, fence, matches!(action.remediation, Remediation::Quarantine)).await
 }
 
-/// Raises the fence of every namespace that holds something which picket may act on.
+/// Raises the fence of every namespace that holds something which picket may act on, and tries whether the server goes by it.
 pub(super) async fn of_namespaces<O: Objects>(objects: &O, token: FencingToken) -> PortResult<()> {
     let deployments = objects.list(Kind::Deployment, None).await?;
     let touched = deployments.iter().filter(|deployment| plan::hands_off(deployment).is_none());
-    let namespaces: BTreeSet<&str> = touched.filter_map(|deployment| deployment.pointer("/metadata/namespace")?.as_str()).collect();
-    for name in namespaces {
+    let mut namespaces: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for deployment in touched {
+        if let Some(namespace) = deployment.pointer("/metadata/namespace").and_then(Value::as_str) {
+            namespaces.entry(namespace).or_default().push(deployment);
+        }
+    }
+    for name in namespaces.keys() {
         stand(objects, &Kind::namespace(name), token, false).await?;
     }
+    for (name, deployments) in namespaces {
+        goes_by(objects, name, &deployments, token).await?;
+    }
     Ok(())
+}
+
+/// The server reads a namespace's fence from a cache: for a moment after the raise it still lets lower tokens through. A write under one is
+/// tried, dry, and until it is refused the fence does not stand.
+async fn goes_by<O: Objects>(objects: &O, namespace: &str, deployments: &[&Value], token: FencingToken) -> PortResult<()> {
+    let lower = FencingToken(token.0.saturating_sub(1));
+    // One that bears a token of its own as high as that would be refused for it; if all do, each is fenced by itself.
+    let Some(name) = deployments
+        .iter()
+        .filter(|deployment| stamp::token(deployment).is_none_or(|standing| standing <= lower))
+        .find_map(|deployment| deployment.pointer("/metadata/name")?.as_str())
+    else {
+        return Ok(());
+    };
+    let at = Kind::Deployment.named(namespace, name);
+    if is_refused(objects, &at, json!(lower.to_string())).await? {
+        return Ok(());
+    }
+    if is_refused(objects, &at, Value::Null).await? {
+        let what = format!("the fence of namespace {namespace}");
+        return Err(PortError::Unavailable { what, why: format!("the API server still lets token {lower} through") });
+    }
+    // A server that takes a write without any token checks none: the claim and the actuator's own check are all that holds there.
+    tracing::warn!(namespace, "the API server enforces no fencing tokens: is deploy/kubernetes/admission.yaml installed?");
+    Ok(())
+}
+
+/// Whether the server turns a write with this token away. One that is gone meanwhile takes no write either.
+pub(super) async fn is_refused<O: Objects>(objects: &O, at: &ObjectRef, token: Value) -> PortResult<bool> {
+    let patch = json!({"metadata": {"annotations": { stamp::FENCING_TOKEN: token }}});
+    match objects.patch(at, &patch, Mode::DryRun).await {
+        Ok(_) => Ok(false),
+        Err(PortError::Refused { .. } | PortError::NotFound { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Raises it until a read shows it. What does not exist has no version that a write could ask for, unless the write `creates` it.
@@ -80,4 +123,65 @@ async fn found<O: Objects>(objects: &O, at: &ObjectRef) -> PortResult<Option<Val
 /// The fence is left for later.
 pub(super) fn restless(at: &ObjectRef) -> PortError {
     PortError::Unavailable { what: format!("fence of {} {}/{}", at.kind, at.namespace, at.name), why: "it changes all the time".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Executor, InMemoryObjects};
+    use super::*;
+    use picket_core::ports::RemediationExecutor as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A server whose policies see a namespace's annotations late, or that has none.
+    struct Server {
+        objects: InMemoryObjects,
+        /// Dry runs that are let through before the policies see what stands.
+        late: AtomicUsize,
+        policies: bool,
+    }
+
+    impl Objects for Server {
+        async fn get(&self, at: &ObjectRef) -> PortResult<Value> {
+            self.objects.get(at).await
+        }
+        async fn list(&self, kind: Kind, namespace: Option<&str>) -> PortResult<Vec<Value>> {
+            self.objects.list(kind, namespace).await
+        }
+        async fn patch(&self, at: &ObjectRef, patch: &Value, mode: Mode) -> PortResult<Value> {
+            let bears_token = !patch["metadata"]["annotations"][stamp::FENCING_TOKEN].is_null();
+            let late = mode == Mode::DryRun && bears_token && self.late.load(Ordering::Relaxed) > 0;
+            if late {
+                self.late.fetch_sub(1, Ordering::Relaxed);
+            }
+            if mode == Mode::DryRun && (late || !self.policies) { Ok(Value::Null) } else { self.objects.patch(at, patch, mode).await }
+        }
+        async fn create(&self, at: &ObjectRef, object: &Value, mode: Mode) -> PortResult<Value> {
+            self.objects.create(at, object, mode).await
+        }
+        async fn may(&self, verb: &str, at: &ObjectRef) -> PortResult<bool> {
+            self.objects.may(verb, at).await
+        }
+    }
+
+    fn server(late: usize, policies: bool) -> Executor<Server> {
+        let objects = InMemoryObjects::default();
+        objects.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
+        objects.put(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "namespace": "shop"}, "spec": {}}));
+        Executor::new(Server { objects, late: late.into(), policies })
+    }
+
+    #[tokio::test]
+    async fn a_fence_stands_once_the_server_goes_by_it() {
+        let server = server(2, true);
+        for _ in 0..2 {
+            let answer = server.fence_all(FencingToken(9)).await;
+            assert!(matches!(&answer, Err(PortError::Unavailable { why, .. }) if why.contains("token 8")), "{answer:?}");
+        }
+        server.fence_all(FencingToken(9)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_server_without_policies_holds_up_no_stop() {
+        server(0, false).fence_all(FencingToken(9)).await.unwrap();
+    }
 }

@@ -11,12 +11,15 @@ mod error;
 mod executor;
 mod fences;
 mod in_memory;
+mod inspection;
 mod objects;
 mod patch;
 mod plan;
+mod preconditions;
 mod quantity;
 mod quarantine;
 mod reader;
+mod rollout;
 mod stamp;
 
 #[cfg(test)]
@@ -31,6 +34,7 @@ pub use client::{ClientError, ClusterAccess, client, client_from_router};
 pub use error::Unanswered;
 pub use executor::Executor;
 pub use in_memory::InMemoryObjects;
+pub use inspection::{Enforcement, Rights};
 pub use objects::{Kind, Mode, Objects};
 pub use quarantine::{policy_name, released_spec};
 pub use reader::{KubernetesReader, Reader};

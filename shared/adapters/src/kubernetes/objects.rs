@@ -22,13 +22,15 @@ pub enum Kind {
     NetworkPolicy,
     /// `policy/v1`. Read only.
     PodDisruptionBudget,
+    /// `autoscaling/v2`. Read only.
+    HorizontalPodAutoscaler,
     /// `v1`; in no namespace itself. Picket writes nothing to it but its fence.
     Namespace,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::Pod,
@@ -36,6 +38,7 @@ impl Kind {
         Self::Secret,
         Self::NetworkPolicy,
         Self::PodDisruptionBudget,
+        Self::HorizontalPodAutoscaler,
         Self::Namespace,
     ];
 
@@ -56,6 +59,7 @@ impl Kind {
             Self::Secret => "Secret",
             Self::NetworkPolicy => "NetworkPolicy",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::Namespace => "Namespace",
         }
     }
@@ -71,6 +75,7 @@ impl Kind {
             Self::Secret => "secrets",
             Self::NetworkPolicy => "networkpolicies",
             Self::PodDisruptionBudget => "poddisruptionbudgets",
+            Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
             Self::Namespace => "namespaces",
         }
     }
@@ -82,6 +87,7 @@ impl Kind {
             Self::Deployment | Self::ReplicaSet => "apps",
             Self::NetworkPolicy => "networking.k8s.io",
             Self::PodDisruptionBudget => "policy",
+            Self::HorizontalPodAutoscaler => "autoscaling",
             Self::Pod | Self::PersistentVolumeClaim | Self::Secret | Self::Namespace => "",
         }
     }
@@ -89,13 +95,22 @@ impl Kind {
     /// `apiVersion` of its objects.
     #[must_use]
     pub fn api_version(self) -> String {
-        if self.group().is_empty() { "v1".to_owned() } else { format!("{}/v1", self.group()) }
+        let version = self.version();
+        if self.group().is_empty() { version.to_owned() } else { format!("{}/{version}", self.group()) }
+    }
+
+    const fn version(self) -> &'static str {
+        match self {
+            Self::HorizontalPodAutoscaler => "v2",
+            _ => "v1",
+        }
     }
 
     /// Path of its collection, in one namespace or in all.
     #[must_use]
     pub fn path(self, namespace: Option<&str>) -> String {
-        let root = if self.group().is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}/v1", self.group()) };
+        let root = if self.group().is_empty() { "/api" } else { "/apis" };
+        let root = format!("{root}/{}", self.api_version());
         match namespace {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{}", self.plural()),
             None => format!("{root}/{}", self.plural()),

@@ -1,8 +1,9 @@
 //! Reads a cluster for its observer: pods per service, and the figures that stand in its objects.
 
 use super::objects::{Kind, Objects};
-use super::{ApiObjects, quantity, stamp};
+use super::{ApiObjects, quantity, rollout, stamp};
 use picket_core::facts::{LABELS_MAX, PODS_MAX, ServiceFacts};
+use picket_core::foreign::LastWrites;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::ports::{ClusterReader, PortResult, Readings};
 use serde_json::Value;
@@ -62,7 +63,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> Option<&'a str> {
     object.pointer(pointer).and_then(Value::as_str)
 }
 
-fn count(object: &Value, pointer: &str) -> Option<u32> {
+pub(super) fn count(object: &Value, pointer: &str) -> Option<u32> {
     object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
 }
 
@@ -96,12 +97,8 @@ fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) 
     };
     let own: Vec<&Value> = pods.iter().filter(selected).collect();
     let ready = own.iter().filter(|pod| is_ready(pod)).count() as u32;
-    let generation = deployment.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);
-    let observed = deployment.pointer("/status/observedGeneration").and_then(Value::as_i64).unwrap_or(0);
-    let updated = count(deployment, "/status/updatedReplicas").unwrap_or(0);
-    let in_progress = observed < generation || updated < desired || count(deployment, "/status/replicas").unwrap_or(0) > updated;
-    let is_pickets = stamp::read(deployment, stamp::STAMPED_GENERATION) == Some(generation.to_string().as_str());
-    let entry = stamp::read(deployment, stamp::ACTION_ID).filter(|_| in_progress && is_pickets);
+    let entry =
+        stamp::read(deployment, stamp::ACTION_ID).filter(|_| rollout::is_in_progress(deployment) && rollout::is_pickets(deployment));
     let explained = entry.and_then(|entry| reserved.get(&EntryId::from(entry))).copied().unwrap_or(0);
     ServiceFacts {
         ready,
@@ -112,7 +109,7 @@ fn facts(deployment: &Value, pods: &[Value], reserved: &BTreeMap<EntryId, u32>) 
             .and_then(|tier| tier.parse().ok())
             .filter(|tier| (1..=3).contains(tier))
             .unwrap_or(TIER_UNKNOWN),
-        foreign_rollout: in_progress && !is_pickets,
+        foreign_rollout: rollout::is_foreign(deployment),
         protected: label(deployment, "picket.dev/managed") == Some("false"),
         labels: labels_for_rules(deployment),
         ..ServiceFacts::default()
@@ -156,12 +153,38 @@ fn readings(deployment: &Value, sets: &[Value]) -> Readings {
         cpu_request_cores: resource("/resources/requests/cpu"),
         replicas_desired: count(deployment, "/spec/replicas"),
         revision: revisions(deployment, sets),
+        last_writes: last_writes(deployment, sets),
         container: main.and_then(|c| c["name"].as_str()).map(ToOwned::to_owned),
         ..Readings::default()
     }
 }
 
 /// The revision in force and the newest before it that can still be gone back to.
+fn last_writes(deployment: &Value, sets: &[Value]) -> LastWrites {
+    let (current, before) = revisions(deployment, sets).map_or((None, None), |(current, before)| (Some(current), Some(before)));
+    let template = |wanted: Option<i64>| {
+        let wanted = wanted?.to_string();
+        let of =
+            |set: &&Value| is_owned_by(set, deployment) && stamp::read(set, "deployment.kubernetes.io/revision") == Some(wanted.as_str());
+        text(sets.iter().find(of)?, "/metadata/name").map(ToOwned::to_owned)
+    };
+    LastWrites {
+        replicas_by: manager_of(deployment, "f:replicas"),
+        template_by: manager_of(deployment, "f:template"),
+        template: template(current),
+        template_before: template(before),
+    }
+}
+
+/// Who wrote a field of the spec last, as the server keeps it (`metadata.managedFields`).
+fn manager_of(deployment: &Value, field: &str) -> Option<String> {
+    let entries = deployment.pointer("/metadata/managedFields").and_then(Value::as_array)?;
+    let owns = |entry: &&Value| entry["fieldsV1"]["f:spec"].get(field).is_some();
+    // Times are RFC 3339 in UTC, of one length: their order is that of their text.
+    let newest = entries.iter().filter(owns).max_by_key(|entry| entry["time"].as_str().unwrap_or_default().to_owned())?;
+    newest["manager"].as_str().map(ToOwned::to_owned)
+}
+
 fn revisions(deployment: &Value, sets: &[Value]) -> Option<(i64, i64)> {
     let revision = |object: &Value| stamp::read(object, "deployment.kubernetes.io/revision").and_then(|text| text.parse::<i64>().ok());
     let current = revision(deployment)?;

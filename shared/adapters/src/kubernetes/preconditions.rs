@@ -1,0 +1,67 @@
+//! The catalogue's preconditions, looked up in a cluster at the moment of the act.
+
+use super::objects::{Kind, Objects};
+use super::{quantity, rollout, stamp};
+use picket_core::action::{Action, Remediation};
+use picket_core::ports::PortResult;
+use picket_core::precondition::{GROWTH_MAX, Precondition};
+use serde_json::Value;
+
+/// Why the act must not be done to this target now; `None` when nothing is in its way.
+pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Value) -> PortResult<Option<String>> {
+    for precondition in action.kind().preconditions() {
+        let why = match precondition {
+            Precondition::NoForeignRollout => {
+                rollout::is_foreign(target).then(|| "somebody else's rollout of it is in progress".to_owned())
+            }
+            Precondition::NotAutoscaled => autoscaler_of(objects, action).await?.map(|name| format!("its replicas are set by {name}")),
+            Precondition::NoGreatLeap => great_leap(action, target),
+            Precondition::IssuedByCertManager => stamp::read(target, "cert-manager.io/certificate-name")
+                .is_none()
+                .then(|| "cert-manager did not make it, so nobody would renew it".to_owned()),
+        };
+        if why.is_some() {
+            return Ok(why);
+        }
+    }
+    Ok(None)
+}
+
+/// The first figure that would become too much more than it is. One that is not set yet has nothing to be measured by.
+fn great_leap(action: &Action, target: &Value) -> Option<String> {
+    let container = |name: &str| target.pointer("/spec/template/spec/containers")?.as_array()?.iter().find(|c| c["name"] == name);
+    let standing = |object: Option<&Value>, pointer: &str| match object?.pointer(pointer)? {
+        Value::String(text) => quantity::parse(text),
+        number => number.as_f64(),
+    };
+    let bytes = |bytes: u64| bytes as f64;
+    let figures = match &action.remediation {
+        Remediation::SetMemoryLimit { container: name, limit_bytes } => {
+            vec![("memory limit", standing(container(name), "/resources/limits/memory"), bytes(*limit_bytes))]
+        }
+        Remediation::SetResources { container: name, cpu_request_millicores, memory_bytes } => vec![
+            ("CPU request", standing(container(name), "/resources/requests/cpu"), *cpu_request_millicores as f64 / 1000.0),
+            ("memory request", standing(container(name), "/resources/requests/memory"), bytes(*memory_bytes)),
+            ("memory limit", standing(container(name), "/resources/limits/memory"), bytes(*memory_bytes)),
+        ],
+        Remediation::ExpandVolume { size_bytes, .. } => {
+            vec![("size", standing(Some(target), "/spec/resources/requests/storage"), bytes(*size_bytes))]
+        }
+        _ => Vec::new(),
+    };
+    let leap = figures.into_iter().find(|(_, standing, wanted)| standing.is_some_and(|standing| *wanted > standing * GROWTH_MAX));
+    leap.map(|(figure, _, _)| format!("its {figure} would become more than {GROWTH_MAX} times what it is"))
+}
+
+async fn autoscaler_of<O: Objects>(objects: &O, action: &Action) -> PortResult<Option<String>> {
+    let service = &action.service;
+    let all = objects.list(Kind::HorizontalPodAutoscaler, Some(&service.namespace)).await?;
+    let scales = |autoscaler: &&Value| {
+        let target = &autoscaler["spec"]["scaleTargetRef"];
+        target["kind"] == Kind::Deployment.as_str() && target["name"] == service.name.as_str()
+    };
+    Ok(all
+        .iter()
+        .find(scales)
+        .map(|a| format!("the HorizontalPodAutoscaler {}", a["metadata"]["name"].as_str().unwrap_or("without a name"))))
+}
