@@ -39,7 +39,7 @@ impl<C: Coordinator> Coordinator for Counted<C> {
 }
 
 /// What is asked, and what an operator wants to tell apart in it. Only what roles ask: whoever asks in a person's name is counted by the coordinator.
-const fn words(command: &Command) -> (&'static str, &'static str) {
+fn words(command: &Command) -> (&'static str, &'static str) {
     match command {
         Command::Propose { .. } | Command::ProposeRuled { .. } => ("propose", ""),
         Command::Refresh { .. } => ("refresh", ""),
@@ -49,6 +49,7 @@ const fn words(command: &Command) -> (&'static str, &'static str) {
         Command::Report { report: Report::Applied { .. }, .. } => ("report", "applied"),
         Command::Report { report: Report::NoEffect { .. }, .. } => ("report", "no_effect"),
         Command::Report { report: Report::CannotTell { .. }, .. } => ("report", "cannot_tell"),
+        Command::ForeignEvidence { evidence, .. } => ("foreign_evidence", if evidence.agrees { "agrees" } else { "contradicts" }),
         Command::Grade { outcome, .. } => ("grade", outcome.as_str()),
         Command::FenceRaised { .. } => ("fence_raised", ""),
         _ => ("other", ""),

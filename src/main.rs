@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use picket::commands::{act, audit, backup, cluster, config, incident, kb, lease, member, openapi, phase, pki, policy, replay};
+use picket::commands::{act, audit, backup, cluster, config, doctor, incident, kb, lease, member, openapi, phase, pki, policy, replay};
 use picket::roles::simulator::SimulatorOptions;
 use picket::wiring::Wiring;
 use picket::{bench, demo, eval, metrics_endpoint, roles, sim};
@@ -81,6 +81,8 @@ enum Command {
     /// Checks a configuration, prints its schema.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Looks at everything that the configuration names; changes nothing.
+    Doctor(doctor::DoctorOptions),
     /// How much each agent may do.
     #[command(subcommand)]
     Phase(phase::PhaseCommand),
@@ -176,6 +178,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => _ = demo::run(&options, false).await?,
         Command::Simulator(options) => roles::simulator::run(&wiring()?, &options, &file).await?,
         Command::Config(command) => return config::run(&command),
+        Command::Doctor(options) => return doctor::run(&wiring()?, &options).await,
         Command::Phase(command) => phase::run(&wiring()?, &command).await?,
         Command::Lease(command) => lease::run(&wiring()?, &command).await?,
         Command::Openapi => openapi::run()?,

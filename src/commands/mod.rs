@@ -5,6 +5,7 @@ pub mod audit;
 pub mod backup;
 pub mod cluster;
 pub mod config;
+pub mod doctor;
 pub mod incident;
 pub mod kb;
 pub mod lease;

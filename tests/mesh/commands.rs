@@ -1,6 +1,6 @@
 //! The commands as a user types them.
 
-use crate::run::picket;
+use crate::run::{free_port, picket};
 use picket_core::config::Config;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -123,4 +123,27 @@ fn a_scenario_that_does_not_exist_is_bad_usage_and_the_message_names_those_that_
         assert_eq!(out.status.code(), Some(2));
         assert!(error(&out).contains("chaos") && error(&out).contains("earn"), "{}", error(&out));
     }
+}
+
+#[test]
+fn the_doctor_names_what_does_not_answer_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picket.yaml");
+    let nowhere = free_port();
+    let text = format!(
+        "mesh:\n  pki_dir: {pki}\n  nats_url: nats://127.0.0.1:{nowhere}\n  coordinators: {{1: \"127.0.0.1:{nowhere}\"}}\n",
+        pki = folder.path().join("pki").display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let out = picket().arg("--config").arg(&file).args(["doctor", "--json"]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1), "{}", error(&out));
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    for (name, advice) in [("certificates", "pki init"), ("coordinator 1", "coordinator --id 1"), ("bus", "nats-server")] {
+        let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).expect(name);
+        assert!(check["status"] == "failed" && check["advice"].as_str().unwrap().contains(advice), "{check:#}");
+    }
+    let out = picket().arg("--config").arg(&file).arg("doctor").output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(said.contains("FAILED") && said.contains("What to do:"), "{said}");
 }

@@ -95,9 +95,22 @@ async fn stop_raises_the_fences(run: &DemoRun) {
     assert_eq!(namespace["metadata"]["annotations"]["picket.dev/fencing-token"], stop.fence_token.to_string(), "{namespace:#}");
 }
 
+/// Every part that a configuration names, looked at from the command line.
+fn the_doctor_finds_it_well(run: &DemoRun) {
+    let looked = run.command(&["doctor", "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&looked.stdout).unwrap();
+    assert!(looked.status.success() && report["ok"] == true, "{report:#}");
+    let checks = report["checks"].as_array().unwrap();
+    let well = |name: &str| checks.iter().any(|check| check["name"] == name && check["status"] == "ok");
+    for name in ["coordinator 1", "coordinator 3", "bus", "east: reading", "east: rights", "east: fencing", "invariants"] {
+        assert!(well(name), "{name}: {report:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_gateway() {
-    survive(24, async |_| "gateway".to_owned()).await;
+    let run = survive(24, async |_| "gateway".to_owned()).await;
+    the_doctor_finds_it_well(&run);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use crate::action::Digest;
 use crate::claim::{ClaimConfirmation, ClaimRequest};
 use crate::facts::ClusterFacts;
+use crate::foreign::ForeignEvidence;
 use crate::ids::{AgentKind, ClusterName, EntryId, Principal, RequestId};
 use crate::invariants::Invariant;
 pub use crate::ledger_entry::LedgerEntry;
@@ -175,6 +176,15 @@ pub enum Command {
     Adjudicate {
         /// The judgement; `by` and `at` are filled in by the coordinator.
         adjudication: Adjudication,
+    },
+    /// Observer: people did something themselves about what an entry is for, and picket has not.
+    ForeignEvidence {
+        /// The entry; nothing of it was claimed.
+        entry: EntryId,
+        /// The observer's epoch.
+        observer_epoch: u64,
+        /// What they did; `at` is filled in by the coordinator.
+        evidence: Box<ForeignEvidence>,
     },
     /// Anyone: I saw an invariant broken. Demotes the agent to Observe.
     ReportViolation {

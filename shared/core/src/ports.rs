@@ -180,6 +180,9 @@ pub struct Readings {
     pub revision: Option<(i64, i64)>,
     /// The main container's name.
     pub container: Option<String>,
+    /// Who wrote it last.
+    #[serde(default)]
+    pub last_writes: crate::foreign::LastWrites,
     /// How its figures stand to the highest of the last minute.
     #[serde(default)]
     pub receding: Receding,

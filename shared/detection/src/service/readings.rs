@@ -6,6 +6,7 @@ use crate::forecast;
 use crate::series::Series;
 use crate::settings::DetectionSettings;
 use crate::use_summary::UseSummary;
+use picket_core::foreign::LastWrites;
 use picket_core::ports::{Readings, Receding};
 use picket_core::time::Timestamp;
 
@@ -45,6 +46,8 @@ impl ServiceState {
             certificates: self.certificates.iter().map(|(secret, (_, left_s))| (secret.clone(), *left_s)).collect(),
             revision,
             container: self.container.clone(),
+            // Telemetry does not say who wrote what.
+            last_writes: LastWrites::default(),
             receding: Receding {
                 errors: self.of_peak(SeriesKey::Errors, now),
                 latency: self.of_peak(SeriesKey::Latency, now),
