@@ -20,7 +20,13 @@ pub trait Approver: Send + Sync + 'static {
     ) -> impl Future<Output = PortResult<Answer>> + Send;
 
     /// No. The same `request_id` MUST get the first answer again.
-    fn deny(&self, person: &ApproverName, request_id: RequestId, entry: EntryId, why: String) -> impl Future<Output = PortResult<Answer>> + Send;
+    fn deny(
+        &self,
+        person: &ApproverName,
+        request_id: RequestId,
+        entry: EntryId,
+        why: String,
+    ) -> impl Future<Output = PortResult<Answer>> + Send;
 }
 
 /// One coordinator client per person, each with that person's certificate.

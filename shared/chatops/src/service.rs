@@ -77,19 +77,12 @@ impl<A: Approver> ChatOps<A> {
         if let Some(problem) = settings.problems("chatops").into_iter().next() {
             return Err(refused(&problem.key, problem.why));
         }
-        std::fs::create_dir_all(folder)
-            .map_err(|e| PortError::Unavailable { what: folder.display().to_string(), why: e.to_string() })?;
+        std::fs::create_dir_all(folder).map_err(|e| PortError::Unavailable { what: folder.display().to_string(), why: e.to_string() })?;
         let dashboard = Dashboard::new(&settings.dashboard_url).map_err(|why| refused("chatops.dashboard_url", why))?;
         let http = Http::new(POST_DEADLINE, POST_BACKOFF)?;
         let store = Arc::new(Store::open(folder.join("told.json"))?);
-        let mut chat = Self {
-            store,
-            board: Arc::default(),
-            lanes: Vec::new(),
-            workers: JoinSet::new(),
-            clock: clocks.run.clone(),
-            server: None,
-        };
+        let mut chat =
+            Self { store, board: Arc::default(), lanes: Vec::new(), workers: JoinSet::new(), clock: clocks.run.clone(), server: None };
         chat.add_slack(&settings.slack, folder, &http, &dashboard, approver, &clocks).await?;
         if !settings.teams.webhook.is_empty() {
             chat.add(TeamsDelivery::new(http.clone(), &settings.teams.webhook, dashboard.clone(), clocks.run.clone())?);
@@ -143,7 +136,8 @@ impl<A: Approver> ChatOps<A> {
                 answered: Mutex::new(Answered::default()),
                 presses: Presses::new(PRESSES_MAX),
             };
-            let unavailable = |e: std::io::Error| PortError::Unavailable { what: format!("chatops.slack.listen {}", slack.listen), why: e.to_string() };
+            let unavailable =
+                |e: std::io::Error| PortError::Unavailable { what: format!("chatops.slack.listen {}", slack.listen), why: e.to_string() };
             let listener = TcpListener::bind(&slack.listen).await.map_err(unavailable)?;
             self.server = Some(Server { listener, desk: Arc::new(desk) });
         }

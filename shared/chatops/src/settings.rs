@@ -152,11 +152,7 @@ impl SlackSettings {
         found.url("slack.api_url", &self.api_url);
         found.url("slack.response_origin", &self.response_origin);
         found.must(!self.response_origin.is_empty(), "slack.response_origin", "must not be empty; leave it out for Slack's own");
-        found.must(
-            self.api_url.ends_with('/'),
-            "slack.api_url",
-            "must end with `/`; leave it out for Slack's own",
-        );
+        found.must(self.api_url.ends_with('/'), "slack.api_url", "must end with `/`; leave it out for Slack's own");
         found.must(
             self.bot_token_file.is_empty() || is_id(&self.channel, &['C', 'G']),
             "slack.channel",
@@ -167,7 +163,11 @@ impl SlackSettings {
         if !self.listen.is_empty() {
             found.must(self.listen.parse::<SocketAddr>().is_ok(), "slack.listen", "is not IP:PORT");
             found.must(self.posts(), "slack.listen", "needs `webhook` or `bot_token_file`: without messages there are no buttons");
-            found.must(!self.signing_secret_file.is_empty(), "slack.signing_secret_file", "is needed with `listen`: presses are checked by it");
+            found.must(
+                !self.signing_secret_file.is_empty(),
+                "slack.signing_secret_file",
+                "is needed with `listen`: presses are checked by it",
+            );
             let approvers = self.people.iter().filter(|p| p.role == Role::Approver).count();
             found.must(approvers > 0, "slack.people", "needs an approver when there are buttons");
         }

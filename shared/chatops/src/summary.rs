@@ -44,7 +44,9 @@ impl Summary {
     pub fn of(say: Say, entry: &LedgerEntry, now: Timestamp) -> Self {
         match say {
             Say::Ask => asking(entry, now),
-            Say::AskedAgain => Self { title: titled("Asked again below", entry), body: String::new(), facts: Vec::new(), until: None, foot: foot(entry) },
+            Say::AskedAgain => {
+                Self { title: titled("Asked again below", entry), body: String::new(), facts: Vec::new(), until: None, foot: foot(entry) }
+            }
             Say::Page | Say::Raise => paging(entry),
             Say::Answered | Say::Over | Say::Resolve => answered(entry),
             Say::Gone => Self::gone(&entry.id),

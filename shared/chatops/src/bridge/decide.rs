@@ -119,9 +119,7 @@ pub fn is_question(entry: &LedgerEntry) -> bool {
 #[must_use]
 pub fn decide(previous: &Seen, entry: &LedgerEntry, now: Timestamp) -> Vec<Outgoing> {
     let seen = previous.of(&entry.id);
-    let out = |channel: Channel| {
-        move |say: Say| Outgoing { channel, say, entry: entry.id.clone(), step: entry.history.len() }
-    };
+    let out = |channel: Channel| move |say: Say| Outgoing { channel, say, entry: entry.id.clone(), step: entry.history.len() };
     let mut all = Vec::new();
     for channel in [Channel::Slack, Channel::Teams] {
         all.extend(chat(seen.and_then(|s| s.told(channel)), entry, now).into_iter().map(out(channel)));

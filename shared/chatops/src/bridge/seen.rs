@@ -189,7 +189,8 @@ impl Store {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let result = edit(&mut seen);
         // Written under the lock: two writers would overtake each other.
-        let bytes = serde_json::to_vec(&*seen).map_err(|e| PortError::Damaged { what: self.path.display().to_string(), why: e.to_string() })?;
+        let bytes =
+            serde_json::to_vec(&*seen).map_err(|e| PortError::Damaged { what: self.path.display().to_string(), why: e.to_string() })?;
         replace(&self.path, &bytes).map_err(|e| unavailable(&self.path, &e))?;
         Ok(result)
     }

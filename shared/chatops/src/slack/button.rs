@@ -113,7 +113,8 @@ impl ButtonKey {
     /// # Errors
     /// `Unavailable` when the file cannot be read or made, `Damaged` when it does not hold 32 bytes.
     pub fn read_or_make(path: &Path, random: &[u8; 32]) -> PortResult<Self> {
-        let unavailable = |e: std::io::Error| PortError::Unavailable { what: format!("the button key {}", path.display()), why: e.to_string() };
+        let unavailable =
+            |e: std::io::Error| PortError::Unavailable { what: format!("the button key {}", path.display()), why: e.to_string() };
         match std::fs::File::open(path) {
             Ok(file) => {
                 let mut bytes = Vec::new();

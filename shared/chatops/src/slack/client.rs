@@ -40,7 +40,9 @@ impl fmt::Debug for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Webhook(_) => f.write_str("Webhook(hidden)"),
-            Self::Bot { channel, api, .. } => f.debug_struct("Bot").field("channel", channel).field("api", &api.as_str()).finish_non_exhaustive(),
+            Self::Bot { channel, api, .. } => {
+                f.debug_struct("Bot").field("channel", channel).field("api", &api.as_str()).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -137,7 +139,8 @@ impl SlackClient {
         let what = format!("Slack's {method}");
         let url = api.join(method).map_err(|e| PortError::Refused { what: what.clone(), why: e.to_string() })?;
         let reply = self.http.post(&what, &url, Some(token), body, |reply| judged(&what, reply)).await?;
-        serde_json::from_slice(&reply.body).map_err(|_| PortError::Unavailable { what, why: "it answered something else than JSON".to_owned() })
+        serde_json::from_slice(&reply.body)
+            .map_err(|_| PortError::Unavailable { what, why: "it answered something else than JSON".to_owned() })
     }
 }
 

@@ -139,8 +139,8 @@ pub fn read(body: &[u8], expected: &Expected) -> Result<Interaction, NotAPress> 
         first
     };
     // The error of the parser repeats parts of what it read: only its place is told.
-    let payload: Payload =
-        serde_json::from_str(&payload).map_err(|e| NotAPress::Malformed(format!("not the JSON of an interaction (column {})", e.column())))?;
+    let payload: Payload = serde_json::from_str(&payload)
+        .map_err(|e| NotAPress::Malformed(format!("not the JSON of an interaction (column {})", e.column())))?;
     let is = |wanted: &Option<String>, got: Option<&str>| wanted.as_deref().is_none_or(|wanted| got == Some(wanted));
     if !is(&expected.team, payload.team.as_ref().map(|t| t.id.as_str())) {
         return Err(NotAPress::Foreign("workspace"));
@@ -184,11 +184,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn expected() -> Expected {
-        Expected {
-            team: Some("T1AB".into()),
-            app: Some("A1AB".into()),
-            origin: ResponseOrigin::new("https://hooks.slack.com").unwrap(),
-        }
+        Expected { team: Some("T1AB".into()), app: Some("A1AB".into()), origin: ResponseOrigin::new("https://hooks.slack.com").unwrap() }
     }
 
     fn key() -> ButtonKey {

@@ -84,7 +84,8 @@ fn rendered(summary: &Summary, id: &EntryId, mut buttons: Vec<Value>, dashboard:
     if !summary.body.is_empty() {
         blocks.push(json!({ "type": "section", "text": plain(&summary.body, SECTION_MAX) }));
     }
-    let fields: Vec<_> = summary.facts.iter().take(FIELDS_MAX).map(|(label, value)| plain(&format!("{label}\n{value}"), FIELD_MAX)).collect();
+    let fields: Vec<_> =
+        summary.facts.iter().take(FIELDS_MAX).map(|(label, value)| plain(&format!("{label}\n{value}"), FIELD_MAX)).collect();
     if !fields.is_empty() {
         blocks.push(json!({ "type": "section", "fields": fields }));
     }
@@ -93,9 +94,11 @@ fn rendered(summary: &Summary, id: &EntryId, mut buttons: Vec<Value>, dashboard:
         context.push(json!({ "type": "mrkdwn", "verbatim": true, "text": local_time("Answer until ", until) }));
     }
     blocks.push(json!({ "type": "context", "elements": context }));
-    buttons.extend(dashboard.entry(id).map(|url| {
-        json!({ "type": "button", "action_id": OPEN_ACTION_ID, "text": plain("Open the dashboard", 75), "url": url })
-    }));
+    buttons.extend(
+        dashboard
+            .entry(id)
+            .map(|url| json!({ "type": "button", "action_id": OPEN_ACTION_ID, "text": plain("Open the dashboard", 75), "url": url })),
+    );
     if !buttons.is_empty() {
         blocks.push(json!({ "type": "actions", "elements": buttons }));
     }

@@ -109,7 +109,10 @@ impl<A: Approver> Desk<A> {
             }
             (Ok(person), Err(no)) => {
                 tracing::warn!(%user, person = %person.person(), verb = verb.as_str(), why = %no, "a press in Slack was refused");
-                ("bad_button", Some(message::whisper(&format!("Nothing was done: {no}. Look at the dashboard for where the entry stands."))))
+                (
+                    "bad_button",
+                    Some(message::whisper(&format!("Nothing was done: {no}. Look at the dashboard for where the entry stands."))),
+                )
             }
             (Ok(person), Ok(press)) => match self.decide(&person, &press).await {
                 Came::Done => ("done", Some(self.decision(&person, &press))),

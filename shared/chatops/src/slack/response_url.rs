@@ -40,7 +40,11 @@ impl ResponseOrigin {
     /// In words, without the address.
     pub fn check(&self, text: &str) -> Result<ResponseUrl, String> {
         let url = crate::http::outside_url(text).map_err(|why| format!("the response_url {why}"))?;
-        if url.origin() == self.0.origin() { Ok(ResponseUrl(url)) } else { Err("the response_url names another host than Slack's".to_owned()) }
+        if url.origin() == self.0.origin() {
+            Ok(ResponseUrl(url))
+        } else {
+            Err("the response_url names another host than Slack's".to_owned())
+        }
     }
 }
 

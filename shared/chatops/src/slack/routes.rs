@@ -47,16 +47,8 @@ struct Door<A> {
 /// `POST /slack/interactions` and `GET /healthz`. For rates per source it is served with
 /// [`Router::into_make_service_with_connect_info`] of [`SocketAddr`].
 pub fn router<A: Approver>(desk: Arc<Desk<A>>, bounds: Bounds) -> Router {
-    let door = Door {
-        desk,
-        rate: Mutex::new(RateLimit::new(bounds.per_s, bounds.burst, SOURCES_MAX)),
-        bounds,
-        since: Instant::now(),
-    };
-    Router::new()
-        .route("/slack/interactions", post(interactions::<A>))
-        .route("/healthz", get(async || "ok\n"))
-        .with_state(Arc::new(door))
+    let door = Door { desk, rate: Mutex::new(RateLimit::new(bounds.per_s, bounds.burst, SOURCES_MAX)), bounds, since: Instant::now() };
+    Router::new().route("/slack/interactions", post(interactions::<A>)).route("/healthz", get(async || "ok\n")).with_state(Arc::new(door))
 }
 
 async fn interactions<A: Approver>(State(door): State<Arc<Door<A>>>, request: Request) -> (StatusCode, &'static str) {

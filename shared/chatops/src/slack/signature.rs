@@ -114,7 +114,9 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused() {
-        for timestamp in ["", "-1531420618", "+1531420618", " 1531420618", "1531420618.0", "1e9", "99999999999999999999", "１５３１４２０６１８"] {
+        for timestamp in
+            ["", "-1531420618", "+1531420618", " 1531420618", "1531420618.0", "1e9", "99999999999999999999", "１５３１４２０６１８"]
+        {
             assert_eq!(check(timestamp, SIGNATURE, BODY, NOW_S), Err(NotSlack::Timestamp), "{timestamp}");
         }
         let upper = SIGNATURE.replacen("v0", "v1", 1);

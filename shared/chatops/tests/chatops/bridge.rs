@@ -142,9 +142,14 @@ async fn a_restart_repeats_nothing_and_misses_nothing() {
     // Everything that was sent is noted once its answer came.
     let told = folder.path().join("state/told.json");
     eventually("all is noted", || {
-        Store::open(&told).is_ok_and(|s| s.look(|seen| ["act-1", "act-2", "act-3"].iter().all(|id| {
-            seen.of(&(*id).into()).is_some_and(|e| e.told(Channel::Slack).is_some() && e.told(Channel::Teams).is_some() && e.alarm.is_some())
-        })))
+        Store::open(&told).is_ok_and(|s| {
+            s.look(|seen| {
+                ["act-1", "act-2", "act-3"].iter().all(|id| {
+                    seen.of(&(*id).into())
+                        .is_some_and(|e| e.told(Channel::Slack).is_some() && e.told(Channel::Teams).is_some() && e.alarm.is_some())
+                })
+            })
+        })
     })
     .await;
     run.stop().await;

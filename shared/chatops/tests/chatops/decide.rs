@@ -91,7 +91,11 @@ fn nobody_hears_of_what_asks_nothing() {
 fn grave_acts_and_what_went_wrong_open_one_alert() {
     let told = story(Channel::PagerDuty, asking("a"), &[S::Approved, S::Permitted, S::Claimed, S::Observing, S::Settled]);
     assert_eq!(told, [vec![Say::Raise], vec![], vec![], vec![], vec![], vec![Say::Resolve]]);
-    let told = story(Channel::PagerDuty, mild(asking("a")), &[S::Approved, S::Permitted, S::Claimed, S::Indeterminate, S::Undoing, S::UndoFailed, S::Failed]);
+    let told = story(
+        Channel::PagerDuty,
+        mild(asking("a")),
+        &[S::Approved, S::Permitted, S::Claimed, S::Indeterminate, S::Undoing, S::UndoFailed, S::Failed],
+    );
     assert_eq!(told[..4], [vec![], vec![], vec![], vec![]]);
     assert_eq!(told[4..], [vec![Say::Raise], vec![Say::Resolve], vec![Say::Raise], vec![Say::Resolve]]);
     // A grave one that goes wrong is news, though its alert is open.

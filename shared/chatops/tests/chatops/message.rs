@@ -91,15 +91,22 @@ fn a_decision_says_who_and_when_and_an_end_says_how() {
     assert!(text.contains("Denied: restart") && text.contains("Denied by\nhuman:lee: not today"), "{text}");
 
     let outcome = Some(Outcome::Recovered { why: "p95 190 ms, was 900 ms".into() });
-    let settled = LedgerEntry { outcome, ..through(approved, &[EntryState::Permitted, EntryState::Claimed, EntryState::Observing, EntryState::Settled]) };
+    let settled = LedgerEntry {
+        outcome,
+        ..through(approved, &[EntryState::Permitted, EntryState::Claimed, EntryState::Observing, EntryState::Settled])
+    };
     let text = all_text(&shown(Say::Over, &settled));
-    assert!(text.contains("Settled: restart") && text.contains("recovered: p95 190 ms, was 900 ms") && text.contains("human:kim"), "{text}");
+    assert!(
+        text.contains("Settled: restart") && text.contains("recovered: p95 190 ms, was 900 ms") && text.contains("human:kim"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_page_says_what_is_known() {
     let report = Some(Report::CannotTell { why: "the version before is gone".into(), landed: None, fenced: true });
-    let lost = LedgerEntry { report, ..through(mild(asking("act-7")), &[EntryState::Approved, EntryState::Claimed, EntryState::Indeterminate]) };
+    let lost =
+        LedgerEntry { report, ..through(mild(asking("act-7")), &[EntryState::Approved, EntryState::Claimed, EntryState::Indeterminate]) };
     let text = all_text(&shown(Say::Page, &lost));
     assert!(text.contains("Not knowable, please resolve: restart") && text.contains("cannot tell: the version before is gone"), "{text}");
 }

@@ -170,7 +170,9 @@ async fn a_no_is_the_mapped_persons_too() {
     let stage = Stage::new().await;
     let sent = stage.press_and_hear("U2LEE", "picket_deny", "1760000000.000100").await;
     assert_eq!(stage.ledger.entry("act-7").state, EntryState::Denied);
-    assert!(matches!(&stage.ledger.commands()[0], (who, _, Command::Deny { entry, why }) if who == "lee" && entry.as_str() == "act-7" && why.contains("Slack")));
+    assert!(
+        matches!(&stage.ledger.commands()[0], (who, _, Command::Deny { entry, why }) if who == "lee" && entry.as_str() == "act-7" && why.contains("Slack"))
+    );
     assert!(all_text(&sent.body).contains("Denied by\nhuman:lee"), "{sent:?}");
 }
 
@@ -231,7 +233,9 @@ async fn what_is_malformed_or_too_large_is_turned_away() {
 async fn a_button_that_was_altered_does_nothing_though_slack_signs_it() {
     let stage = Stage::new().await;
     let other = Digest::of(b"another act").0;
-    for (ts, from, to) in [("1760000000.000101", stage.entry.digest.0.as_str(), other.as_str()), ("1760000000.000102", "\"stop\":4", "\"stop\":5")] {
+    for (ts, from, to) in
+        [("1760000000.000101", stage.entry.digest.0.as_str(), other.as_str()), ("1760000000.000102", "\"stop\":4", "\"stop\":5")]
+    {
         let mut payload = stage.payload("U1KIM", "picket_approve", ts);
         payload["actions"][0]["value"] = json!(stage.value("picket_approve").replace(from, to));
         assert_eq!(stage.press(&payload).await, 200);
@@ -297,7 +301,9 @@ async fn a_delivery_that_comes_again_counts_once() {
 #[tokio::test]
 async fn a_decision_made_elsewhere_is_told_by_name() {
     let stage = Stage::new().await;
-    stage.ledger.put(LedgerEntry { approved_by: Some("human:max".into()), ..super::entries::moved(stage.entry.clone(), EntryState::Approved) });
+    stage
+        .ledger
+        .put(LedgerEntry { approved_by: Some("human:max".into()), ..super::entries::moved(stage.entry.clone(), EntryState::Approved) });
     // Before the bridge has heard of it: the coordinator's own words.
     is_whisper(&stage.press_and_hear("U1KIM", "picket_approve", "1760000000.000101").await, "act-7 is Approved, not AwaitingApproval");
     stage.board.note(&stage.ledger.entry("act-7"));
