@@ -158,7 +158,7 @@ impl SlackSettings {
             "slack.channel",
             "must be a channel id such as C012AB3CD when there is a bot token",
         );
-        found.must(self.team.is_empty() || is_id(&self.team, &['T', 'E']), "slack.team", "is not a workspace id such as T012AB3CD");
+        found.must(self.team.is_empty() || is_id(&self.team, &['T']), "slack.team", "is not a workspace id such as T012AB3CD");
         found.must(self.app.is_empty() || is_id(&self.app, &['A']), "slack.app", "is not an app id such as A012AB3CD");
         if !self.listen.is_empty() {
             found.must(self.listen.parse::<SocketAddr>().is_ok(), "slack.listen", "is not IP:PORT");

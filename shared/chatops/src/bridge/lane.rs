@@ -80,9 +80,8 @@ impl Lane {
     pub fn put(&self, item: Item) {
         let mut inner = self.lock();
         inner.put(self.channel, item);
-        let depth = inner.pending.len();
+        inner.measure(self.channel);
         drop(inner);
-        metrics::gauge!("picket_chatops_waiting", "channel" => self.channel.as_str()).set(depth as f64);
         self.bell.notify_one();
     }
 
@@ -126,6 +125,7 @@ impl Lane {
         if let Some(item) = again {
             inner.put(self.channel, item);
         }
+        inner.measure(self.channel);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -134,6 +134,10 @@ impl Lane {
 }
 
 impl Inner {
+    fn measure(&self, channel: Channel) {
+        metrics::gauge!("picket_chatops_waiting", "channel" => channel.as_str()).set(self.pending.len() as f64);
+    }
+
     fn put(&mut self, channel: Channel, item: Item) {
         let (id, channel) = (item.subject.id().clone(), channel.as_str());
         let dropped = match self.pending.put(item) {
