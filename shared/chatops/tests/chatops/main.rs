@@ -4,6 +4,7 @@ mod bridge;
 mod channels;
 mod decide;
 mod entries;
+mod guide;
 mod ledger;
 mod message;
 mod outside;
