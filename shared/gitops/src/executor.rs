@@ -45,7 +45,17 @@ pub struct GitOpsExecutor {
     places: Vec<Place>,
     clock: Clock,
     /// Held as long as it lives: two processes in one folder would take each other's locks away.
-    _lock: std::fs::File,
+    _hold: Hold,
+}
+
+/// The lock of the state folder.
+struct Hold(std::fs::File);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Closing alone would leave it with a process that is being started at this moment and has the file open still.
+        drop(self.0.unlock());
+    }
 }
 
 impl fmt::Debug for GitOpsExecutor {
@@ -78,7 +88,7 @@ impl GitOpsExecutor {
         let entries = settings.entries.iter().filter(|entry| entry.cluster == cluster.as_str());
         let place = |entry: &GitOpsEntry| Place::new(entry.clone(), author.clone(), state, git, http);
         let places = entries.map(place).collect::<Result<_, _>>().map_err(GitOpsError::Unusable)?;
-        Ok(Self { places, clock, _lock: lock })
+        Ok(Self { places, clock, _hold: Hold(lock) })
     }
 
     /// Whether the service's namespace stands in an entry.

@@ -191,8 +191,11 @@ async fn a_killed_gits_lock_does_not_stand_in_the_way() {
 async fn one_process_has_the_folder_and_bad_settings_open_nothing() {
     let repository = Repository::new();
     let _held = repository.executor();
-    let open = |settings| picket_gitops::GitOpsExecutor::open(settings, &"east".into(), &repository.path().join("state"), Arc::new(|| NOW));
-    assert!(matches!(open(&repository.settings()), Err(GitOpsError::Taken(_))));
+    let good = repository.settings();
+    let open = |settings: &picket_gitops::GitOpsSettings| {
+        picket_gitops::GitOpsExecutor::open(settings, &"east".into(), &repository.path().join("state"), Arc::new(|| NOW))
+    };
+    assert!(matches!(open(&good), Err(GitOpsError::Taken(_))));
     let mut settings = repository.settings();
     settings.entries[0].branch = "..".into();
     assert!(matches!(open(&settings), Err(GitOpsError::Settings(problem)) if problem.key == "entries[0].branch"));
