@@ -26,6 +26,10 @@ pub const PYTHON: Package = Package { program: "python3", debian: "python3", why
 pub const ETCD: Package = Package { program: "etcd", debian: "etcd-server", why: "the test of the outer lock on etcd" };
 /// The server of an outer lock's conformance suite.
 pub const REDIS: Package = Package { program: "redis-server", debian: "redis-server", why: "the test of the outer lock on Redis" };
+/// The program that makes changes by commits.
+pub const GIT: Package = Package { program: "git", debian: "git", why: "changes by commits" };
+/// The server that commits go to over ssh, in a test.
+pub const SSHD: Package = Package { program: "sshd", debian: "openssh-server", why: "the test of commits over ssh" };
 /// Fetches over HTTPS.
 pub const CURL: Package = Package { program: "curl", debian: "curl", why: "fetching the embedding model" };
 /// Networks of their own for real processes.

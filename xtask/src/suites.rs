@@ -45,6 +45,8 @@ pub fn run() -> anyhow::Result<()> {
         packages::NATS,
         packages::ETCD,
         packages::REDIS,
+        packages::GIT,
+        packages::SSHD,
         packages::CHROMIUM,
         packages::NODE,
         packages::NPM,
