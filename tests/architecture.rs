@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-adapters", &["picket-core"]),
     ("picket-state-machine", &["picket-core"]),
     ("picket-rules", &["picket-core"]),
+    ("picket-executor-conformance", &["picket-core"]),
     ("picket-coordinator", &["picket-core", "picket-state-machine", "picket-rules", "picket-coordinator-transport"]),
     // Bytes and connections, and the few words that clients and nodes must agree on.
     ("picket-coordinator-transport", &[]),

@@ -95,7 +95,6 @@ struct Ways {
 }
 
 impl Ways {
-    #[cfg_attr(not(any(feature = "aws", feature = "azure")), expect(unused_variables))]
     fn new(settings: &CloudSettings, clock: &Arc<dyn Clock>) -> Result<Self, CloudError> {
         let http = Http::new(settings.reaches_far())?;
         #[cfg(feature = "aws")]
@@ -111,7 +110,6 @@ impl Ways {
     }
 
     /// `None` for a cloud that is not built in.
-    #[cfg_attr(not(any(feature = "aws", feature = "azure")), expect(unused_variables))]
     fn to(&self, target: &CloudTarget) -> Option<Place> {
         #[cfg(feature = "aws")]
         if let Some(place) = self.aws.as_ref().and_then(|aws| aws.target(target)) {

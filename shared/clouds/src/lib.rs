@@ -17,6 +17,9 @@ mod secret;
 mod settings;
 mod snapshot;
 
+#[cfg(not(any(feature = "aws", feature = "azure")))]
+compile_error!("picket-clouds without a cloud does nothing: choose the feature `aws`, `azure` or both");
+
 #[cfg(feature = "aws")]
 mod aws;
 #[cfg(feature = "azure")]

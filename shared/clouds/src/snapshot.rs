@@ -1,6 +1,5 @@
 //! A resource as an act sees it, the same for every cloud.
 
-use picket_core::action::Digest;
 use picket_core::scope::FencingToken;
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +33,12 @@ pub(crate) struct Snapshot {
     pub token: Option<FencingToken>,
 }
 
+#[cfg(feature = "aws")]
 impl Snapshot {
     /// Of everything that an act depends on: the version of a resource whose cloud keeps none. Status is no part of it.
     pub(crate) fn fingerprint(&self, fence: Option<FencingToken>) -> String {
         let plain = (&self.size, &self.size_min, &self.size_max, &self.rollout, &self.template, &self.action_id, &self.token, fence);
         // Plain data; and no text would equal no other text.
-        serde_json::to_vec(&plain).map_or_else(|e| e.to_string(), |bytes| Digest::of(&bytes).0)
+        serde_json::to_vec(&plain).map_or_else(|e| e.to_string(), |bytes| picket_core::action::Digest::of(&bytes).0)
     }
 }
