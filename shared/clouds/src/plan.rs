@@ -36,7 +36,7 @@ pub(crate) fn change(work: &Work, at: &ObjectRef, target: &CloudTarget, read: &S
         Work::Do { action } => forward(action, target, read)?,
         Work::Undo { action, receipt } => backward(action, at, receipt, read)?,
     };
-    let Change::Size(size) = change else { return Ok(change) };
+    let Change::Size(size) = change else { return read.restart_is_held.clone().map_or(Ok(change), Err) };
     if let Some(why) = &read.size_is_held {
         return Err(why.clone());
     }
@@ -190,6 +190,9 @@ mod tests {
         let held = Snapshot { size_is_held: Some("an autoscaler sets it".into()), ..read() };
         assert!(decide(&scale(5, 3), &ecs(), &held).unwrap_err().contains("autoscaler"));
         assert_eq!(decide(&act(Remediation::RolloutRestart), &ecs(), &held), Ok(Change::Restart));
+        let steep = Snapshot { restart_is_held: Some("all at once".into()), ..read() };
+        assert!(decide(&act(Remediation::RolloutRestart), &ecs(), &steep).is_err());
+        assert_eq!(decide(&scale(5, 3), &ecs(), &steep), Ok(Change::Size(5)));
         let busy = Snapshot { busy: Some("a deployment is in progress".into()), ..read() };
         assert!(decide(&act(Remediation::RolloutRestart), &ecs(), &busy).is_err());
     }

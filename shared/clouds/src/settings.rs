@@ -94,7 +94,8 @@ pub struct AwsSettings {
     pub signature_life_s: u64,
     /// For how long a proof or a fence waits within one call for signatures to expire, in s. 0 gives the caller its turn back at once.
     pub patience_s: u64,
-    /// Of an instance refresh: the share of the group that stays healthy, in percent, 0 to 100.
+    /// Of an instance refresh: the share of the group that stays healthy, in percent, 75 to 100: a quarter of
+    /// the instances is reserved for a restart.
     pub min_healthy_percentage: u8,
     /// Other addresses than AWS's own.
     pub endpoints: AwsEndpoints,
@@ -261,7 +262,7 @@ impl CloudSettings {
         within("clouds.parallel", self.parallel as u64, 1, 32)?;
         within("clouds.aws.signature_life_s", self.aws.signature_life_s, 300, 3600)?;
         within("clouds.aws.patience_s", self.aws.patience_s, 0, 7200)?;
-        within("clouds.aws.min_healthy_percentage", u64::from(self.aws.min_healthy_percentage), 0, 100)?;
+        within("clouds.aws.min_healthy_percentage", u64::from(self.aws.min_healthy_percentage), 75, 100)?;
         let mut places = BTreeMap::new();
         for (service, target) in &self.targets {
             let what = format!("clouds.targets.{service}");

@@ -21,6 +21,9 @@ pub(crate) struct Snapshot {
     /// Why `size` is not picket's to set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_is_held: Option<String>,
+    /// Why a restart would take down more than is reserved for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_is_held: Option<String>,
     /// Why picket keeps its hands off it altogether.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hands_off: Option<String>,
@@ -37,7 +40,8 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Of everything that an act depends on: the version of a resource whose cloud keeps none. Status is no part of it.
     pub(crate) fn fingerprint(&self, fence: Option<FencingToken>) -> String {
-        let plain = (&self.size, &self.size_min, &self.size_max, &self.rollout, &self.template, &self.action_id, &self.token, fence);
+        let bounds = (self.size, self.size_min, self.size_max, &self.restart_is_held);
+        let plain = (bounds, &self.rollout, &self.template, &self.action_id, self.token, fence);
         // Plain data; and no text would equal no other text.
         serde_json::to_vec(&plain).map_or_else(|e| e.to_string(), |bytes| picket_core::action::Digest::of(&bytes).0)
     }

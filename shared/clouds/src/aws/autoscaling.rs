@@ -50,6 +50,7 @@ fn group_of(body: &str, name: &str) -> Result<Option<Reading>, String> {
         rollout: None,
         template: template(group),
         size_is_held: suspended(group),
+        restart_is_held: None,
         hands_off: hands_off(group, &tags, &stamp),
         busy: None,
         action_id: stamp.action_id,

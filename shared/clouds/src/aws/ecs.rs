@@ -53,12 +53,24 @@ fn reading(service: &Value) -> Result<Reading, String> {
         rollout: primary.and_then(|deployment| text(&deployment["id"])),
         template: text(&service["taskDefinition"]),
         size_is_held: daemon.then(|| "it runs one task on every instance (DAEMON)".to_owned()),
+        restart_is_held: steep(service, size),
         hands_off,
         busy: moving.then(|| "a deployment is in progress".to_owned()),
         action_id: stamp.action_id,
         token: stamp.token,
     };
     Ok(Reading { snapshot, fence: stamp.fence, seen: stamp.seen })
+}
+
+/// A quarter of the instances is reserved for a restart; the service's own rule may take down more.
+fn steep(service: &Value, size: u32) -> Option<String> {
+    let healthy = service.pointer("/deploymentConfiguration/minimumHealthyPercent").and_then(Value::as_u64)?.min(100);
+    let up = (u64::from(size) * healthy).div_ceil(100);
+    let down = u64::from(size).saturating_sub(up);
+    let reserved = u64::from(size.div_ceil(4).max(1));
+    (down > reserved).then(|| {
+        format!("its minimumHealthyPercent of {healthy} would take down {down} of {size} tasks at the same time, and {reserved} are reserved for a restart")
+    })
 }
 
 pub(super) async fn tag(api: &Api, region: &str, arn: &str, tags: &[(&'static str, String)], moment: Moment) -> Result<(), Failure> {
@@ -117,5 +129,16 @@ mod tests {
         assert!(with("/tags", json!([{"key": "picket.dev/managed", "value": "false"}])).hands_off.is_some());
         assert!(with("/schedulingStrategy", json!("DAEMON")).size_is_held.is_some());
         assert!(reading(&json!({"serviceArn": "a"})).is_err());
+    }
+
+    #[test]
+    fn a_restart_takes_down_a_quarter_at_most() {
+        let service = |healthy: u64| json!({"deploymentConfiguration": {"minimumHealthyPercent": healthy}});
+        for (healthy, size, fits) in
+            [(100, 8, true), (75, 8, true), (74, 8, true), (50, 8, false), (0, 1, true), (0, 2, false), (200, 3, true)]
+        {
+            assert_eq!(steep(&service(healthy), size).is_none(), fits, "{healthy} % of {size}");
+        }
+        assert_eq!(steep(&json!({}), 3), None, "AWS's own default is 100 %");
     }
 }

@@ -9,6 +9,8 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const PAUSE_S: u64 = 1;
+/// However soon Azure would be asked again.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// How an operation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +28,11 @@ pub(super) async fn follow(api: &Api, what: &str, accepted: &Answer, until: Inst
     let mut pause_s = accepted.retry_after_s().unwrap_or(PAUSE_S);
     loop {
         // One more pause and one more answer must fit in.
-        if Instant::now() + Duration::from_secs(pause_s) >= until {
+        let pause = Duration::from_secs(pause_s).max(PAUSE_MIN);
+        if Instant::now() + pause >= until {
             return Progress::UnderWay;
         }
-        tokio::time::sleep(Duration::from_secs(pause_s)).await;
+        tokio::time::sleep(pause).await;
         let said = match api.follow(what, &url, until).await {
             Ok(answer) => answer,
             Err(PortError::Refused { why, .. }) => {

@@ -160,6 +160,7 @@ fn reading(body: &Value, parts: Parts<'_>) -> Result<Reading, String> {
         rollout: None,
         template: None,
         size_is_held: size_is_held.map(str::to_owned),
+        restart_is_held: None,
         hands_off: if managed { hands_off.map(str::to_owned) } else { Some(format!("it is tagged {}=false", stamp::MANAGED)) },
         busy: (!at_rest).then(|| format!("an operation is in progress ({})", words(state))),
         action_id: stamp::read(&tags, stamp::ACTION_ID).map(str::to_owned),
