@@ -61,6 +61,32 @@ pub fn ensure(wanted: &[Package]) -> anyhow::Result<()> {
     }
     let names: Vec<_> = missing.iter().map(|p| p.debian).collect();
     let list = missing.iter().map(|p| format!("{} (for {})", p.debian, p.why)).collect::<Vec<_>>().join(", ");
+    install(&names, &list)?;
+    match missing.iter().find(|p| !is_there(p.program)) {
+        Some(package) => bail!("{} was installed, but `{}` is still not there", package.debian, package.program),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that Python can make virtual environments: those of the OpenTelemetry SDK and of `moto`, which stands for AWS. Debian packs what
+/// that takes by itself, without a program of its own.
+///
+/// # Errors
+/// When it cannot, and what is missing cannot be installed from here.
+pub fn ensure_venv() -> anyhow::Result<()> {
+    if can_make_venvs() {
+        return Ok(());
+    }
+    install(&["python3-venv"], "python3-venv (for the tests that run Python packages)")?;
+    if can_make_venvs() { Ok(()) } else { bail!("python3-venv was installed, but `python3 -m venv` still cannot work") }
+}
+
+fn can_make_venvs() -> bool {
+    let mut python = Command::new("python3");
+    python.args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn install(names: &[&str], list: &str) -> anyhow::Result<()> {
     if !is_there("apt-get") {
         bail!("please install these programs with your system's package manager: {list}");
     }
@@ -71,11 +97,7 @@ pub fn ensure(wanted: &[Package]) -> anyhow::Result<()> {
     };
     println!("installing {list}");
     apt(sudo, &["update", "-q"])?;
-    apt(sudo, &[&["install", "-y", "-q", "--no-install-recommends"], names.as_slice()].concat())?;
-    match missing.iter().find(|p| !is_there(p.program)) {
-        Some(package) => bail!("{} was installed, but `{}` is still not there", package.debian, package.program),
-        None => Ok(()),
-    }
+    apt(sudo, &[&["install", "-y", "-q", "--no-install-recommends"], names].concat())
 }
 
 fn is_root() -> bool {

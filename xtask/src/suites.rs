@@ -54,6 +54,7 @@ pub fn run() -> anyhow::Result<()> {
         packages::PYTHON,
         packages::IPROUTE,
     ])?;
+    packages::ensure_venv()?;
     let model = model::ensure()?;
     dashboard::build()?;
     let mut times = vec![("set-up and page", started.elapsed())];
