@@ -27,12 +27,24 @@ pub fn load(path: &Path) -> anyhow::Result<Config> {
 /// # Errors
 /// When the file cannot be read, is no YAML, or has a key that picket does not know.
 pub fn parse(path: &Path) -> anyhow::Result<Config> {
+    parse_text(&text_of(path)?).with_context(|| path.display().to_string())
+}
+
+/// Reads a file that the configuration names (docs of its key), by the same rules.
+///
+/// # Errors
+/// When it cannot be read, is no YAML, or has a key that picket does not know.
+pub fn part<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text = substitute(&text_of(path)?, |name| std::env::var(name).ok());
+    serde_saphyr::from_str(&text).with_context(|| path.display().to_string())
+}
+
+fn text_of(path: &Path) -> anyhow::Result<String> {
     let size = std::fs::metadata(path).with_context(|| format!("{}: cannot be read", path.display()))?.len();
     if size > FILE_BYTES_MAX {
         bail!("{}: {size} bytes, at most {FILE_BYTES_MAX} are read", path.display());
     }
-    let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
-    parse_text(&text).with_context(|| path.display().to_string())
+    std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))
 }
 
 fn parse_text(text: &str) -> anyhow::Result<Config> {

@@ -17,6 +17,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("picket-state-machine", &["picket-core"]),
     ("picket-rules", &["picket-core"]),
     ("picket-executor-conformance", &["picket-core"]),
+    ("picket-chatops", &["picket-core"]),
+    ("picket-gitops", &["picket-core"]),
+    ("picket-clouds", &["picket-core"]),
     ("picket-coordinator", &["picket-core", "picket-state-machine", "picket-rules", "picket-coordinator-transport"]),
     // Bytes and connections, and the few words that clients and nodes must agree on.
     ("picket-coordinator-transport", &[]),

@@ -1,6 +1,6 @@
 //! `picket config validate | schema`.
 
-use crate::config_file;
+use crate::{config_file, side_files};
 use picket_core::config::Config;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,20 +37,25 @@ fn validate(file: &PathBuf, json: bool) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(file)?;
     let problems = config.problems();
     let rows: Vec<_> = problems.iter().map(|p| (config_file::line_of(&text, &p.key), p)).collect();
+    let beside = side_files::problems(&config);
+    let valid = rows.is_empty() && beside.is_empty();
     if json {
         let rows: Vec<_> = rows.iter().map(|(line, p)| serde_json::json!({ "line": line, "key": p.key, "why": p.why })).collect();
-        super::print_json(&serde_json::json!({ "valid": rows.is_empty(), "problems": rows }))?;
+        super::print_json(&serde_json::json!({ "valid": valid, "problems": rows, "side_files": beside }))?;
     } else {
         for (line, problem) in &rows {
             let line = line.map(|n| format!("{n}:")).unwrap_or_default();
             eprintln!("{}:{line} {problem}", file.display());
         }
+        for problem in &beside {
+            eprintln!("{problem}");
+        }
         for later in config.not_built() {
             println!("note: {later} (roles refuse to start with it)");
         }
-        if rows.is_empty() {
+        if valid {
             println!("{}: valid", file.display());
         }
     }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,8 +2,9 @@
 
 use crate::counted::Counted;
 use crate::failpoint::{self, Failing};
+use crate::hands::Hands;
 use crate::outer_lock;
-use crate::wiring::{Wiring, executor};
+use crate::wiring::Wiring;
 use picket_adapters::journal::FileJournal;
 use picket_adapters::sqlite::SqliteAuditLog;
 use picket_coordinator::pki;
@@ -46,7 +47,7 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
     let fails_at = folder.map(|folder| PathBuf::from(folder).join(cluster));
     let ports = ActuatorPorts {
         coordinator: Failing::new(Counted(wiring.coordinator(&Principal::Actuator(cluster.into()))?), fails_at.clone()),
-        executor: Failing::new(executor(known)?, fails_at.clone()),
+        executor: Failing::new(Hands::new(wiring, known)?, fails_at.clone()),
         audit: Failing::new(SqliteAuditLog::open(wiring.data("audit")?.join(audit_file(cluster))).await?, fails_at.clone()),
         journal: Failing::new(FileJournal::open(wiring.data(&format!("actuator-{cluster}"))?)?, fails_at),
     };

@@ -1,5 +1,6 @@
 //! `picket dashboard`: shows the mesh; approves and stops in a person's name.
 
+use super::chat;
 use crate::wiring::Wiring;
 use anyhow::Context as _;
 use picket_core::ids::Principal;
@@ -20,10 +21,13 @@ pub async fn run(wiring: &Wiring, person: &str) -> anyhow::Result<()> {
         gate: wiring.config.gate_rule(),
         ..DashboardConfig::default()
     };
+    let chat = chat::start(wiring).await?;
     let dashboard = Dashboard::bind(config).await?;
     tracing::info!(address = %dashboard.address(), "dashboard is up");
     let reader = Arc::new(wiring.coordinator(&Principal::Dashboard)?);
     let human = Arc::new(wiring.coordinator(&human)?);
-    dashboard.run(reader, human, Arc::new(wiring.bus().await?), wiring.now(), super::asked_to_end()).await?;
-    Ok(())
+    let page = dashboard.run(reader, human, Arc::new(wiring.bus().await?), wiring.now(), super::asked_to_end());
+    let (page, chat) = tokio::join!(page, chat::run(wiring, chat));
+    page?;
+    chat
 }

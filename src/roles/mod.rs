@@ -2,6 +2,7 @@
 
 pub mod actuator;
 pub mod agent;
+mod chat;
 pub mod coordinator;
 pub mod dashboard;
 pub mod gateway;

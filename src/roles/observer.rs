@@ -1,7 +1,8 @@
 //! `picket observer`: one cluster's graph, facts and grades.
 
 use crate::counted::Counted;
-use crate::wiring::{Wiring, reader};
+use crate::eyes::Eyes;
+use crate::wiring::Wiring;
 use picket_core::ids::Principal;
 use picket_pipeline::observer::{Observer, ObserverSettings};
 
@@ -26,7 +27,7 @@ pub async fn run(wiring: &Wiring, cluster: &str) -> anyhow::Result<()> {
         detection: wiring.detection(),
     };
     let coordinator = Counted(wiring.coordinator(&Principal::Observer(cluster.into()))?);
-    let mut observer = Observer::new(settings, wiring.bus().await?, coordinator, reader(wiring.cluster(cluster)?)?);
+    let mut observer = Observer::new(settings, wiring.bus().await?, coordinator, Eyes::new(wiring, wiring.cluster(cluster)?)?);
     tracing::info!(cluster, "observer is up");
     super::drive(STEP_MS, async || observer.step(wiring.clock.now()).await).await;
     Ok(())

@@ -24,7 +24,7 @@ pub struct CloudExecutor {
 }
 
 #[derive(Clone)]
-enum Place {
+pub(crate) enum Place {
     #[cfg(feature = "aws")]
     Aws(crate::aws::AwsTarget),
     #[cfg(feature = "azure")]
@@ -63,6 +63,16 @@ impl CloudExecutor {
             places.insert(ServiceId::new(cluster.clone(), namespace, name), place);
         }
         Ok(Self { places: Arc::new(places), parallel: settings.parallel })
+    }
+
+    /// Every service, and where it runs.
+    pub(crate) fn places(&self) -> Vec<(ServiceId, Place)> {
+        self.places.iter().map(|(service, place)| (service.clone(), place.clone())).collect()
+    }
+
+    /// How many targets are asked at the same time.
+    pub(crate) const fn parallel(&self) -> usize {
+        self.parallel
     }
 
     /// Whether the work's service is one of these.
@@ -135,6 +145,11 @@ macro_rules! on {
 }
 
 impl Place {
+    /// What the resource is now; `None` when there is none.
+    pub(crate) async fn snapshot(&self) -> PortResult<Option<crate::snapshot::Snapshot>> {
+        on!(self, target => target.snapshot().await)
+    }
+
     async fn fence(&self, token: FencingToken) -> PortResult<()> {
         on!(self, target => target.fence(token).await)
     }

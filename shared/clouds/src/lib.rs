@@ -13,6 +13,7 @@ mod executor;
 mod http;
 mod object;
 mod plan;
+mod reader;
 mod secret;
 mod settings;
 mod snapshot;
@@ -28,6 +29,7 @@ mod azure;
 pub use clock::{Clock, SystemClock};
 pub use error::CloudError;
 pub use executor::CloudExecutor;
+pub use reader::CloudReader;
 pub use settings::{
     AwsCredentialsFrom, AwsEndpoints, AwsSettings, AzureCredentialsFrom, AzureEndpoints, AzureSettings, CloudSettings, CloudTarget,
 };

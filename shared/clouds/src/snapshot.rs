@@ -10,6 +10,9 @@ pub(crate) struct Snapshot {
     pub id: String,
     /// How many instances are wanted.
     pub size: u32,
+    /// How many of them run; `None` where the cloud does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<u32>,
     /// The bounds that its owner set for `size`.
     pub size_min: Option<u32>,
     /// See `size_min`.

@@ -8,12 +8,24 @@ use std::collections::BTreeMap;
 /// An object of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectRef {
-    /// Kind: `Deployment`, `PersistentVolumeClaim`, `Secret`, `NetworkPolicy`.
+    /// Kind: `Deployment`, `PersistentVolumeClaim`, `Secret`, `NetworkPolicy`; below [`IN_GIT`] for a manifest in a repository.
     pub kind: String,
     /// Namespace.
     pub namespace: String,
     /// Name.
     pub name: String,
+}
+
+/// What the kind of an object begins with that stands in a git repository, and comes to the cluster from there.
+pub const IN_GIT: &str = "git/";
+
+impl ObjectRef {
+    /// The object of the cluster that a manifest in a repository stands for; `None` for one that is written to directly.
+    #[must_use]
+    pub fn delivered(&self) -> Option<Self> {
+        let kind = self.kind.strip_prefix(IN_GIT)?;
+        Some(Self { kind: kind.to_owned(), ..self.clone() })
+    }
 }
 
 /// What the actuator observed before and after its write: JSON pointers into the object and their values (`null` = absent).

@@ -281,6 +281,9 @@ pub trait ClusterReader: Send + Sync {
         &self,
         reserved: &std::collections::BTreeMap<EntryId, u32>,
     ) -> impl Future<Output = PortResult<Vec<(ServiceId, crate::facts::ServiceFacts, Readings)>>> + Send;
+    /// Whether what a receipt says was changed is seen in the cluster. True at once for what was written to it directly; what was committed to a
+    /// repository arrives when it is delivered. True as well for what the credentials cannot look at: nobody would wait for it in vain.
+    fn shows(&self, receipt: &crate::outcome::Receipt) -> impl Future<Output = PortResult<bool>> + Send;
 }
 
 /// The coordinator, seen from outside. The principal is the connection's.

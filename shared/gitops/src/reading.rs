@@ -7,7 +7,7 @@ use crate::plan::{self, Reading};
 use crate::settings::GitOpsEntry;
 use crate::trailer::{self, Trailers};
 use picket_core::action::{Action, Remediation, RemediationKind};
-use picket_core::outcome::{ObjectRef, Receipt};
+use picket_core::outcome::{IN_GIT, ObjectRef, Receipt};
 use picket_core::ports::{PortError, PortResult};
 use picket_core::proposal::Work;
 
@@ -103,8 +103,7 @@ fn is_below(path: &str, folder: &str) -> bool {
 async fn policy(place: &Place, action: &Action, head: &str, reading: &mut Reading) -> PortResult<()> {
     let service = &action.service;
     let at = plan::target(action);
-    let deployment =
-        ObjectRef { kind: format!("{}Deployment", plan::IN_GIT), namespace: service.namespace.clone(), name: service.name.clone() };
+    let deployment = ObjectRef { kind: format!("{}Deployment", IN_GIT), namespace: service.namespace.clone(), name: service.name.clone() };
     let folder = folder(place, head, &service.name).await?;
     let (file, manifest) = found(place, &folder, &deployment, action.kind())?;
     if let Some(why) = plan::hands_off(&manifest.object) {
@@ -180,6 +179,6 @@ async fn before_the_act(place: &Place, head: &str, at: &ObjectRef, receipt: &Rec
 }
 
 pub(crate) fn refused(at: &ObjectRef, why: &str) -> PortError {
-    let kind = at.kind.strip_prefix(plan::IN_GIT).unwrap_or(&at.kind);
+    let kind = at.kind.strip_prefix(IN_GIT).unwrap_or(&at.kind);
     PortError::Refused { what: format!("{kind} {}/{} in git", at.namespace, at.name), why: why.to_owned() }
 }

@@ -1,7 +1,6 @@
 //! One executor in front of two: by configuration an act goes to the cluster's API or to git.
 
 use crate::delivery::managed_by;
-use crate::plan::IN_GIT;
 use crate::settings::{GitOpsSettings, Route};
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::{ClusterName, EntryId};
@@ -85,7 +84,7 @@ impl<D: RemediationExecutor, G: RemediationExecutor> Routed<D, G> {
 
 /// Whether this was read, or written, in git.
 fn is_in_git(object: &ObjectRef) -> bool {
-    object.kind.starts_with(IN_GIT)
+    object.delivered().is_some()
 }
 
 impl<D: RemediationExecutor, G: RemediationExecutor> RemediationExecutor for Routed<D, G> {

@@ -15,7 +15,7 @@ use picket_core::graph::ServiceGraph;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::incident_record::Freshness;
 use picket_core::ledger::EntryState;
-use picket_core::outcome::Outcome;
+use picket_core::outcome::{Outcome, Report};
 use picket_core::ports::{Bus, ClusterReader, Coordinator, PortError, PortResult};
 use picket_core::proposal::Work;
 use picket_core::time::Timestamp;
@@ -124,7 +124,15 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         };
         // Watched from now on and not from when the round began that heard of them: its calls may have taken long.
         for entry in std::mem::take(&mut self.heard) {
-            self.watch(&entry, now);
+            // What was committed to a repository is watched from when it is delivered; how long that may take the coordinator knows.
+            match self.has_arrived(&entry).await {
+                Ok(true) => self.watch(&entry, now),
+                Ok(false) => self.heard.push(entry),
+                Err(error) => {
+                    tracing::warn!(entry = %entry.id, %error, "whether it has been delivered cannot be seen now");
+                    self.heard.push(entry);
+                }
+            }
         }
         self.take_telemetry(now).await?;
         if due(&mut self.facts_at, now, self.settings.facts_period_ms) {
@@ -135,6 +143,13 @@ impl<B: Bus, C: Coordinator, R: ClusterReader> Observer<B, C, R> {
         }
         self.follow_ledger(now).await?;
         self.send_grades(epoch).await
+    }
+
+    async fn has_arrived(&self, entry: &LedgerEntry) -> PortResult<bool> {
+        match &entry.report {
+            Some(Report::Applied { receipt }) if receipt.object.delivered().is_some() => self.reader.shows(receipt).await,
+            _ => Ok(true),
+        }
     }
 
     async fn register(&mut self, now: Timestamp) -> PortResult<u64> {

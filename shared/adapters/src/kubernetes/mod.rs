@@ -7,6 +7,7 @@
 
 mod api;
 mod client;
+mod delivered;
 mod error;
 mod executor;
 mod fences;

@@ -1,10 +1,11 @@
 //! Reads a cluster for its observer: pods per service, and the figures that stand in its objects.
 
 use super::objects::{Kind, Objects};
-use super::{ApiObjects, quantity, rollout, stamp};
+use super::{ApiObjects, delivered, quantity, rollout, stamp};
 use picket_core::facts::{LABELS_MAX, PODS_MAX, ServiceFacts};
 use picket_core::foreign::LastWrites;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
+use picket_core::outcome::Receipt;
 use picket_core::ports::{ClusterReader, PortResult, Readings};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -48,6 +49,15 @@ impl<O: Objects> ClusterReader for Reader<O> {
             services.push((service, facts, readings(deployment, sets.get(namespace).unwrap_or(&none))));
         }
         Ok(services)
+    }
+
+    async fn shows(&self, receipt: &Receipt) -> PortResult<bool> {
+        let Some(at) = receipt.object.delivered().filter(|at| at.kind == Kind::Deployment.as_str()) else {
+            return Ok(true);
+        };
+        let deployments = self.objects.list(Kind::Deployment, Some(&at.namespace)).await?;
+        let deployment = deployments.iter().find(|deployment| text(deployment, "/metadata/name") == Some(at.name.as_str()));
+        Ok(deployment.is_some_and(|deployment| delivered::bears(deployment, &receipt.after)))
     }
 }
 

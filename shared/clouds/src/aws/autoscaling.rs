@@ -45,6 +45,7 @@ fn group_of(body: &str, name: &str) -> Result<Option<Reading>, String> {
     let snapshot = Snapshot {
         id: name.to_owned(),
         size: number("DesiredCapacity")?,
+        running: Some(in_service(group)),
         size_min: Some(number("MinSize")?),
         size_max: Some(number("MaxSize")?),
         rollout: None,
@@ -159,6 +160,14 @@ pub(super) async fn change(
     }
 }
 
+/// Instances that serve and are well.
+fn in_service(group: Node<'_, '_>) -> u32 {
+    let serves = |instance: &Node<'_, '_>| {
+        xml::text(*instance, "LifecycleState") == Some("InService") && xml::text(*instance, "HealthStatus") == Some("Healthy")
+    };
+    xml::members(group, "Instances").filter(serves).count().try_into().unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +186,12 @@ mod tests {
         let read = group("<LaunchTemplate><LaunchTemplateId>lt-1</LaunchTemplateId><Version>4</Version></LaunchTemplate>");
         assert_eq!((read.size, read.size_min, read.size_max), (3, Some(1), Some(10)));
         assert_eq!(read.template.as_deref(), Some("lt-1@4"));
+        assert_eq!(read.running, Some(0), "it names no instance");
+        let instance = |state: &str, health: &str| {
+            format!("<member><LifecycleState>{state}</LifecycleState><HealthStatus>{health}</HealthStatus></member>")
+        };
+        let instances = [instance("InService", "Healthy"), instance("InService", "Unhealthy"), instance("Pending", "Healthy")].concat();
+        assert_eq!(group(&format!("<Instances>{instances}</Instances>")).running, Some(1));
         assert_eq!((read.hands_off, read.size_is_held), (None, None));
         assert_eq!(group_of(&GROUP.replace("MORE", ""), "other"), Ok(None));
         assert!(group_of("<a/>", "web").is_err());

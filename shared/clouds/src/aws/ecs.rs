@@ -48,6 +48,7 @@ fn reading(service: &Value) -> Result<Reading, String> {
     let snapshot = Snapshot {
         id: text(&service["serviceArn"]).ok_or("it names no serviceArn")?,
         size,
+        running: service["runningCount"].as_u64().and_then(|n| u32::try_from(n).ok()),
         size_min: None,
         size_max: None,
         rollout: primary.and_then(|deployment| text(&deployment["id"])),

@@ -13,6 +13,7 @@ use crate::http::Http;
 use crate::object::{label, object, refused};
 use crate::plan::{self, Change, Made, above};
 use crate::settings::{CloudSettings, CloudTarget};
+use crate::snapshot::Snapshot;
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::EntryId;
 use picket_core::outcome::{ObjectRef, Receipt};
@@ -80,6 +81,10 @@ impl AwsTarget {
     async fn read(&self, moment: Moment) -> PortResult<(Option<Reading>, i64)> {
         let reply = self.resource.read(&self.aws.api, moment).await.map_err(|e| self.error(e, Call::Read))?;
         Ok((reply.body, reply.seen_s))
+    }
+
+    pub(crate) async fn snapshot(&self) -> PortResult<Option<Snapshot>> {
+        Ok(self.read(self.aws.moment()).await?.0.map(|reading| reading.snapshot))
     }
 
     async fn tag(&self, id: &str, tags: &[(&'static str, String)], moment: Moment) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use crate::http::{Answer, Http};
 use crate::object::{label, object, refused};
 use crate::plan::{self, Change, Made, above};
 use crate::settings::{CloudSettings, CloudTarget};
+use crate::snapshot::Snapshot;
 use picket_core::claim::ClaimedAction;
 use picket_core::ids::EntryId;
 use picket_core::outcome::{ObjectRef, Receipt};
@@ -72,6 +73,10 @@ impl AzureTarget {
         let damaged = |why: String| PortError::Damaged { what: format!("what Azure says of {what}"), why };
         let body: Value = serde_json::from_slice(&answer.body).map_err(|e| damaged(e.to_string()))?;
         self.resource.read(&body).map(Some).map_err(damaged)
+    }
+
+    pub(crate) async fn snapshot(&self) -> PortResult<Option<Snapshot>> {
+        Ok(self.read().await?.map(|reading| reading.snapshot))
     }
 
     /// Whether the credentials may write; what cannot be found out is learnt from the write.

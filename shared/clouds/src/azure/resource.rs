@@ -155,6 +155,7 @@ fn reading(body: &Value, parts: Parts<'_>) -> Result<Reading, String> {
     let snapshot = Snapshot {
         id: body["id"].as_str().unwrap_or_default().to_owned(),
         size: size.and_then(|size| u32::try_from(size).ok()).ok_or("it does not say how many instances it has")?,
+        running: None,
         size_min: None,
         size_max: None,
         rollout: None,

@@ -67,6 +67,11 @@ pub struct Cluster {
     pub write_token_file: String,
     /// File with the token that its telemetry is sent with.
     pub ingest_token_file: String,
+    /// For its actuator: file that says which namespaces are changed by commits, and where (docs/gitops.md); empty for none.
+    pub gitops_file: String,
+    /// For its actuator and its observer: file that says which of its services run on AWS or Azure instead (docs/clouds.md), each with its
+    /// own credentials in it; empty for none.
+    pub clouds_file: String,
     /// True for a simulated cluster: its actuator honours permits of the demonstration CA.
     pub simulated: bool,
 }

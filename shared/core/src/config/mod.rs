@@ -202,7 +202,7 @@ section! {
     RemediationRules {
         /// Must be true: nothing happens twice (I6).
         idempotency: bool = true,
-        /// How a change is made where direct writes are not allowed.
+        /// How a change is made where direct writes are not allowed: by a commit, in namespaces whose `gitops_file` says `route: fallback`.
         gitops_fallback: GitOps = GitOps::None,
         /// How long the observer watches after an act.
         post_action_monitor_window: Span = Span::from_s(600),
@@ -250,7 +250,10 @@ section! {
 section! {
     /// People.
     ChatOps {
-        /// Incoming webhook; empty for none. `${NAME}` is taken from the environment.
+        /// For the dashboard: file with the channels of chat and paging, who is who in them, and where their secrets are (docs/chatops.md); empty
+        /// for none.
+        channels_file: String = String::new(),
+        /// Incoming webhook, of a channel without buttons; empty for none. `${NAME}` is taken from the environment.
         slack_webhook: String = String::new(),
         /// Severities that always need a person; must hold 1 and 2 (I7).
         approval_required_for_severity: Vec<u8> = vec![1, 2],

@@ -132,7 +132,7 @@ impl Config {
     /// Settings that are understood but whose provider is not built yet: refused by name where a role would need it.
     #[must_use]
     pub fn not_built(&self) -> Vec<Problem> {
-        use super::{GitOps, VectorDb};
+        use super::VectorDb;
         let mut found = Vec::new();
         let mut refuse = |unbuilt: bool, key: &str, instead: &str| {
             if unbuilt {
@@ -140,12 +140,6 @@ impl Config {
             }
         };
         refuse(self.diagnostics.rag.vector_db != VectorDb::Memory, "diagnostics.rag.vector_db", "use `memory`");
-        refuse(self.safety.remediation.gitops_fallback != GitOps::None, "safety.remediation.gitops_fallback", "use `none`");
-        refuse(
-            !self.orchestration.chatops.slack_webhook.is_empty(),
-            "orchestration.chatops.slack_webhook",
-            "leave it out: approvals are on the dashboard and the command line",
-        );
         found
     }
 }

@@ -13,14 +13,12 @@ use crate::manifest::{self, Manifest, Wanted};
 use crate::pointer::{self, Fields, standing};
 use crate::yaml::{self, Told};
 use picket_core::action::{Action, Remediation};
-use picket_core::outcome::ObjectRef;
+use picket_core::outcome::{IN_GIT, ObjectRef};
 use picket_core::proposal::Work;
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What every kind of an object in git begins with: `git/Deployment`.
-pub(crate) const IN_GIT: &str = "git/";
 /// In receipts: the entry that the commit's trailer names.
 pub(crate) const STAMP: &str = "/commit/Picket-Action-Id";
 
