@@ -12,7 +12,6 @@ use picket_core::ports::{ClusterReader, PortResult, Readings};
 use std::collections::BTreeMap;
 
 /// All of a cluster's readers.
-#[derive(Debug)]
 pub struct Eyes {
     cluster: KubernetesReader,
     clouds: Option<CloudReader>,

@@ -16,14 +16,12 @@ use picket_core::time::Timestamp;
 use picket_gitops::{GitOpsExecutor, Routed, Routes, is_want_of_rights};
 
 /// All of a cluster's executors, chosen by what the work is about.
-#[derive(Debug)]
 pub struct Hands {
     cluster: ClusterWay,
     clouds: Option<CloudExecutor>,
 }
 
 /// How objects of the cluster itself are changed.
-#[derive(Debug)]
 enum ClusterWay {
     Direct(KubernetesExecutor),
     Routed(Box<Routed<KubernetesExecutor, GitOpsExecutor>>),
