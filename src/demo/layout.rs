@@ -108,11 +108,11 @@ impl Layout {
             mesh.clusters.push(Cluster {
                 name: name.clone(),
                 api_url: format!("http://{address}"),
-                api_ca_file: String::new(),
                 read_token_file: file("read")?,
                 write_token_file: file("write")?,
                 ingest_token_file,
                 simulated: true,
+                ..Cluster::default()
             });
             simulators.insert(name.clone(), ports.address()?);
         }

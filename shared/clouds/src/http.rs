@@ -32,7 +32,8 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// `Retry-After` in whole seconds, the only form that the two clouds send; at most an hour.
+    /// `Retry-After` in whole seconds, the only form that Azure sends; at most an hour.
+    #[cfg(feature = "azure")]
     pub(crate) fn retry_after_s(&self) -> Option<u64> {
         self.header("retry-after")?.trim().parse::<u64>().ok().map(|seconds| seconds.min(3600))
     }

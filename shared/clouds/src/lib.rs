@@ -17,6 +17,7 @@ mod reader;
 mod secret;
 mod settings;
 mod snapshot;
+mod validate;
 
 #[cfg(not(any(feature = "aws", feature = "azure")))]
 compile_error!("picket-clouds without a cloud does nothing: choose the feature `aws`, `azure` or both");

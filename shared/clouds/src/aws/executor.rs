@@ -3,7 +3,8 @@
 use super::api::{Api, Moment};
 use super::attempts::Attempts;
 use super::error::Failure;
-use super::horizon::{self, Fence};
+use super::fences::{STEPS_MAX, Step};
+use super::horizon;
 use super::reading::Reading;
 use super::resource::Resource;
 use super::stamp;
@@ -24,17 +25,14 @@ use picket_core::time::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Steps of raising one fence, reads and waits included, before it is left for later.
-const STEPS_MAX: usize = 12;
-
 /// AWS, for all targets of a cluster.
 #[derive(Clone)]
 pub(crate) struct Aws {
     api: Arc<Api>,
     attempts: Arc<Attempts>,
-    clock: Arc<dyn Clock>,
-    life_s: u64,
-    patience_s: u64,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) life_s: u64,
+    pub(super) patience_s: u64,
     write_timeout: Duration,
     min_healthy_percentage: u8,
 }
@@ -62,7 +60,7 @@ impl Aws {
     }
 
     /// Signed now: for reads and fences.
-    fn moment(&self) -> Moment {
+    pub(super) fn moment(&self) -> Moment {
         Moment { signed_s: self.clock.now_s(), until: Instant::now() + self.write_timeout }
     }
 }
@@ -70,15 +68,15 @@ impl Aws {
 /// One resource on AWS.
 #[derive(Clone)]
 pub(crate) struct AwsTarget {
-    aws: Aws,
-    at: ObjectRef,
+    pub(super) aws: Aws,
+    pub(super) at: ObjectRef,
     target: CloudTarget,
     resource: Resource,
 }
 
 impl AwsTarget {
     /// What stands, and when by AWS's clock; `None` when it does not exist.
-    async fn read(&self, moment: Moment) -> PortResult<(Option<Reading>, i64)> {
+    pub(super) async fn read(&self, moment: Moment) -> PortResult<(Option<Reading>, i64)> {
         let reply = self.resource.read(&self.aws.api, moment).await.map_err(|e| self.error(e, Call::Read))?;
         Ok((reply.body, reply.seen_s))
     }
@@ -87,11 +85,11 @@ impl AwsTarget {
         Ok(self.read(self.aws.moment()).await?.0.map(|reading| reading.snapshot))
     }
 
-    async fn tag(&self, id: &str, tags: &[(&'static str, String)], moment: Moment) -> Result<(), Failure> {
+    pub(super) async fn tag(&self, id: &str, tags: &[(&'static str, String)], moment: Moment) -> Result<(), Failure> {
         self.resource.tag(&self.aws.api, id, tags, moment).await
     }
 
-    fn error(&self, failure: Failure, call: Call) -> PortError {
+    pub(super) fn error(&self, failure: Failure, call: Call) -> PortError {
         failure.port_error(&label(&self.at), call)
     }
 
@@ -254,67 +252,7 @@ impl AwsTarget {
         }
     }
 
-    /// Brings the fence one step on. Its tags are signed as of the reading, so that a late one cannot lower a fence that has passed.
-    async fn step(
-        &self,
-        needed: FencingToken,
-        standing: &Reading,
-        theirs_s: i64,
-        moment: Moment,
-        patience_s: &mut u64,
-    ) -> PortResult<Step> {
-        if !horizon::clock_agrees(moment.signed_s, theirs_s) {
-            return Err(self.clock_is_off(moment, theirs_s));
-        }
-        let tags = match horizon::fence(needed, standing.fence, standing.seen, theirs_s, self.aws.life_s) {
-            Fence::Missing => stamp::of_fence(needed),
-            Fence::Unseen(fence) => stamp::of_seen(fence, theirs_s),
-            Fence::Pending(left_s) if *patience_s > 0 => {
-                let wait_s = left_s.min(*patience_s);
-                *patience_s -= wait_s;
-                self.aws.clock.wait_s(wait_s).await;
-                return Ok(Step::Again);
-            }
-            Fence::Pending(left_s) => return Ok(Step::NotYet(left_s)),
-            Fence::Passed => return Ok(Step::Passed),
-        };
-        self.tag(&standing.snapshot.id, &tags, moment).await.map_err(|e| self.error(e, Call::Write))?;
-        Ok(Step::Again)
-    }
-
-    fn clock_is_off(&self, moment: Moment, theirs_s: i64) -> PortError {
+    pub(super) fn clock_is_off(&self, moment: Moment, theirs_s: i64) -> PortError {
         refused(&self.at, format!("this machine's clock differs from AWS's by {} s", moment.signed_s.abs_diff(theirs_s)))
     }
-
-    fn restless(&self) -> PortError {
-        PortError::Unavailable { what: format!("fence of {}", label(&self.at)), why: "it changes all the time".to_owned() }
-    }
-
-    pub(crate) async fn fence(&self, token: FencingToken) -> PortResult<()> {
-        let mut patience_s = self.aws.patience_s;
-        for _ in 0..STEPS_MAX {
-            let moment = self.aws.moment();
-            let (standing, theirs_s) = self.read(moment).await?;
-            let Some(standing) = standing else { return Ok(()) };
-            match self.step(token, &standing, theirs_s, moment, &mut patience_s).await? {
-                Step::Again => {}
-                Step::Passed => return Ok(()),
-                Step::NotYet(left_s) => {
-                    let why = format!("the fence stands; a write that was signed before it may still land for {left_s} s");
-                    return Err(PortError::Unavailable { what: label(&self.at), why });
-                }
-            }
-        }
-        Err(self.restless())
-    }
-}
-
-/// Where raising a fence has got.
-enum Step {
-    /// Something was done: read again.
-    Again,
-    /// The patience is used up; so many seconds are left.
-    NotYet(u64),
-    /// No earlier write can land any more.
-    Passed,
 }

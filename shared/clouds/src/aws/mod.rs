@@ -12,6 +12,7 @@ mod credentials;
 mod ecs;
 mod error;
 mod executor;
+mod fences;
 mod horizon;
 mod reading;
 mod resource;

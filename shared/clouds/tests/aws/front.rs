@@ -157,10 +157,10 @@ async fn enter(State(front): State<Arc<Front>>, headers: HeaderMap, body: Bytes)
         let mut response = match way {
             Way::Lost => std::future::pending().await,
             Way::Back(status, code) => Call::read(&headers, &body).error(status, code),
-            Way::Through | Way::OneWay | Way::Late => front.serve(&headers, &body).await,
+            Way::Through | Way::Unanswered | Way::Late => front.serve(&headers, &body).await,
         };
         match way {
-            Way::OneWay => {
+            Way::Unanswered => {
                 front.gate.reach();
                 std::future::pending().await
             }

@@ -247,10 +247,10 @@ async fn enter(State(arm): State<Arc<Arm>>, method: Method, uri: Uri, headers: H
         let response = match way {
             Way::Lost => std::future::pending().await,
             Way::Back(status, code) => failed(status, code),
-            Way::Through | Way::OneWay | Way::Late => arm.serve(&method, &uri, &headers, &body),
+            Way::Through | Way::Unanswered | Way::Late => arm.serve(&method, &uri, &headers, &body),
         };
         match way {
-            Way::OneWay => {
+            Way::Unanswered => {
                 arm.gate.reach();
                 std::future::pending().await
             }

@@ -41,7 +41,7 @@ pub enum Way {
     /// Nowhere.
     Lost,
     /// To the cloud, and its answer nowhere.
-    OneWay,
+    Unanswered,
     /// To the cloud and back, late; say so when it was done.
     Late,
     /// Back at once.
@@ -87,7 +87,7 @@ impl Gate {
                 self.reached.send_replace(true);
                 Way::Lost
             }
-            Fault::LoseAnswer => Way::OneWay,
+            Fault::LoseAnswer => Way::Unanswered,
             Fault::Answer(status, code) => Way::Back(status, code),
             Fault::Hold => {
                 let mut released = self.released.subscribe();
