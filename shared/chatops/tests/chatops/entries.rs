@@ -46,6 +46,8 @@ pub fn asking(id: &str) -> LedgerEntry {
         cost_pods: 2,
         violations: Vec::new(),
         approved_by: None,
+        first_approved_by: None,
+        by_others: None,
         tokens: BTreeMap::new(),
         actuator_epoch: None,
         claim: None,
