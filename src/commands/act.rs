@@ -3,8 +3,7 @@
 use super::as_person;
 use crate::wiring::Wiring;
 use anyhow::Context as _;
-use picket_core::coordination::{Command, Resolution, StopView};
-use picket_core::ledger::EntryState;
+use picket_core::coordination::{Answer, Command, Decision, Resolution, StopView};
 use picket_core::ports::Coordinator as _;
 use std::time::Duration;
 
@@ -114,15 +113,13 @@ pub async fn run(wiring: &Wiring, command: &ActCommand) -> anyhow::Result<()> {
             (Command::Resume { stop_epoch: stop.epoch }, "STOP is released; agents are in Observe", json)
         }
     };
-    let approved = if let Command::Approve { entry, .. } = &command { Some(entry.clone()) } else { None };
     let answer = super::submit(wiring, command).await?;
     if *json {
         return super::print_json(&answer);
     }
-    let asked = as_person(wiring)?.entries(0).await?.into_iter().find(|e| Some(&e.id) == approved.as_ref());
-    match asked.filter(|e| e.state == EntryState::AwaitingApproval).and_then(|e| e.first_approved_by) {
-        Some(first) => println!("{first} has said yes; a second person must say yes too"),
-        None => println!("{said}"),
+    match answer {
+        Answer::Decided { decision: Decision::AwaitingApproval, .. } => println!("your yes is on record; a second person must say yes too"),
+        _ => println!("{said}"),
     }
     Ok(())
 }

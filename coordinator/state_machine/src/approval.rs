@@ -64,7 +64,7 @@ fn half_approved(state: &mut State, id: &EntryId, by: String) -> Reply {
         entry.view.first_approved_by = Some(by);
     }
     ledger::record(state, id);
-    Reply::Done
+    ruled(state, id)
 }
 
 /// No.

@@ -126,6 +126,7 @@ fn paging(entry: &LedgerEntry) -> Summary {
 
 fn answered(entry: &LedgerEntry) -> Summary {
     let mut facts = Vec::new();
+    facts.extend(entry.first_approved_by.iter().map(|by| ("First approved by", clean(by, NAME_CHARS_MAX))));
     if let Some(by) = &entry.approved_by {
         facts.push(("Approved by", clean(by, NAME_CHARS_MAX)));
         facts.extend(since(entry, EntryState::Approved).map(|at| ("Approved at", words::time_of_day(at))));

@@ -84,7 +84,8 @@ pub enum Command {
         /// Coordinator time obtained before the evidence was read again.
         evidence_echo: Timestamp,
     },
-    /// Human: yes, to exactly this digest, as shown under this stop epoch.
+    /// Human: yes, to exactly this digest, as shown under this stop epoch. Where two people must say yes, the first is answered that it still
+    /// awaits approval.
     Approve {
         /// Which.
         entry: EntryId,

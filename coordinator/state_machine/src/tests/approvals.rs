@@ -92,7 +92,7 @@ fn where_two_people_must_agree_one_alone_is_not_enough() {
     let (id, _) = w.propose(limit(service("shop", 1)));
     assert_eq!(w.entry(&id).severity.number(), 3);
     let deadline = w.entry(&id).deadline;
-    assert_eq!(approve(&mut w, &id), Reply::Done);
+    assert_eq!(approve(&mut w, &id), Reply::Decided { entry: id.clone(), ruling: Ruling::AwaitingApproval });
     let entry = w.entry(&id);
     assert_eq!((entry.first_approved_by.as_deref(), entry.approved_by.as_deref()), (Some("human:kim"), None));
     assert_eq!((w.at(&id), entry.deadline), (S::AwaitingApproval, deadline), "the first yes gains no time");

@@ -14,7 +14,7 @@ use crate::people::{ApproverName, Directory};
 use crate::retry::Backoff;
 use crate::secret::Secret;
 use crate::summary;
-use picket_core::coordination::Answer;
+use picket_core::coordination::{Answer, Decision};
 use picket_core::ledger::EntryState;
 use picket_core::ports::{PortError, PortResult};
 use serde_json::Value;
@@ -140,6 +140,11 @@ impl<A: Approver> Desk<A> {
             Ok(Answer::Refused { violations }) => {
                 let why: Vec<_> = violations.into_iter().map(|v| v.reason).collect();
                 ("refused", Came::Whisper("refused", self.refusal(press, &why.join("; "))))
+            }
+            // Where two people must say yes: the question stays, for the second.
+            Ok(Answer::Decided { decision: Decision::AwaitingApproval, .. }) => {
+                self.answered().forget(press);
+                ("first_of_two", Came::Whisper("first_of_two", "Your yes is on record. A second person must say yes too.".to_owned()))
             }
             Ok(_) => {
                 self.answered().decided(press, person.person());

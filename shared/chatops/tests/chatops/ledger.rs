@@ -1,7 +1,7 @@
 //! A scripted ledger in memory: changes are put in by the test, commands move entries as the coordinator would.
 
 use super::entries::moved;
-use picket_core::coordination::{Answer, Command, CoordinatorStatus, LedgerChange, LedgerEntry, StopView, WatchPage};
+use picket_core::coordination::{Answer, Command, CoordinatorStatus, Decision, LedgerChange, LedgerEntry, StopView, WatchPage};
 use picket_core::ids::RequestId;
 use picket_core::ledger::EntryState;
 use picket_core::limits::{LimitRule, Violation};
@@ -32,6 +32,7 @@ struct Inner {
     answers: BTreeMap<RequestId, Answer>,
     commands: Vec<(String, RequestId, Command)>,
     away: u32,
+    two_people: bool,
     whole_readings: u32,
 }
 
@@ -90,6 +91,11 @@ impl Ledger {
         self.lock().away = commands;
     }
 
+    /// From now on two people must say yes.
+    pub fn ask_two_people(&self) {
+        self.lock().two_people = true;
+    }
+
     /// What was asked: by whom, under which id, what.
     pub fn commands(&self) -> Vec<(String, RequestId, Command)> {
         self.lock().commands.clone()
@@ -120,6 +126,11 @@ impl Inner {
         let moved = match command {
             Command::Approve { stop_epoch, .. } if *stop_epoch != self.stop.epoch => return refused("the consent is void".into()),
             Command::Approve { digest, .. } if *digest != entry.digest => return refused("another act than the one that was shown".into()),
+            Command::Approve { .. } if self.two_people && entry.first_approved_by.is_none() => {
+                let half = LedgerEntry { first_approved_by: Some(format!("human:{who}")), ..entry };
+                self.put(half);
+                return Answer::Decided { entry: id.as_str().into(), decision: Decision::AwaitingApproval };
+            }
             Command::Approve { .. } => LedgerEntry { approved_by: Some(format!("human:{who}")), ..moved(entry, EntryState::Approved) },
             Command::Deny { why, .. } => {
                 let said = Violation::new(LimitRule::DeniedByHuman, None, format!("human:{who}: {why}"));

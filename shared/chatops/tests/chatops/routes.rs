@@ -293,6 +293,18 @@ async fn a_second_press_is_told_who_was_first() {
 }
 
 #[tokio::test]
+async fn where_two_people_must_agree_the_buttons_stay_for_the_second() {
+    let stage = Stage::new().await;
+    stage.ledger.ask_two_people();
+    is_whisper(&stage.press_and_hear("U1KIM", "picket_approve", "1760000000.000101").await, "A second person must say yes too");
+    assert_eq!(stage.ledger.entry("act-7").state, EntryState::AwaitingApproval);
+    stage.press_and_hear("U2LEE", "picket_approve", "1760000000.000102").await;
+    let entry = stage.ledger.entry("act-7");
+    assert_eq!((entry.state, entry.first_approved_by.as_deref()), (EntryState::Approved, Some("human:kim")));
+    assert_eq!(entry.approved_by.as_deref(), Some("human:lee"));
+}
+
+#[tokio::test]
 async fn a_delivery_that_comes_again_counts_once() {
     let stage = Stage::new().await;
     let payload = stage.payload("U1KIM", "picket_approve", "1760000000.000101");
