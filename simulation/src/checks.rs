@@ -196,6 +196,7 @@ fn target(work: &Work) -> (ObjectKind, String) {
     match &action.remediation {
         R::ExpandVolume { claim, .. } => (ObjectKind::PersistentVolumeClaim, claim.clone()),
         R::RenewCertificate { secret } => (ObjectKind::Secret, secret.clone()),
+        R::SetReplicaBounds { autoscaler, .. } => (ObjectKind::HorizontalPodAutoscaler, autoscaler.clone()),
         R::Quarantine => (ObjectKind::NetworkPolicy, policy_name(&action.service.name)),
         R::RolloutRestart | R::Rollback { .. } | R::Scale { .. } | R::SetMemoryLimit { .. } | R::SetResources { .. } => {
             (ObjectKind::Deployment, action.service.name.clone())

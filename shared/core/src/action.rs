@@ -26,6 +26,8 @@ pub enum RemediationKind {
     RenewCertificate,
     /// Cuts a workload off by NetworkPolicy.
     Quarantine,
+    /// Other bounds for an autoscaler.
+    SetReplicaBounds,
 }
 
 /// Whether an act can be taken back.
@@ -42,7 +44,7 @@ pub enum Reversibility {
 
 impl RemediationKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::RolloutRestart,
         Self::Rollback,
         Self::Scale,
@@ -51,6 +53,7 @@ impl RemediationKind {
         Self::ExpandVolume,
         Self::RenewCertificate,
         Self::Quarantine,
+        Self::SetReplicaBounds,
     ];
 
     /// Its name in JSON and runbooks' front matter.
@@ -65,6 +68,7 @@ impl RemediationKind {
             Self::ExpandVolume => "expand_volume",
             Self::RenewCertificate => "renew_certificate",
             Self::Quarantine => "quarantine",
+            Self::SetReplicaBounds => "set_replica_bounds",
         }
     }
 
@@ -72,7 +76,7 @@ impl RemediationKind {
     #[must_use]
     pub const fn reversibility(self) -> Reversibility {
         match self {
-            Self::Scale | Self::SetMemoryLimit | Self::SetResources | Self::Quarantine => Reversibility::Exact,
+            Self::Scale | Self::SetMemoryLimit | Self::SetResources | Self::Quarantine | Self::SetReplicaBounds => Reversibility::Exact,
             Self::Rollback => Reversibility::Compensating,
             Self::RolloutRestart | Self::ExpandVolume | Self::RenewCertificate => Reversibility::None,
         }
@@ -133,6 +137,17 @@ pub enum Remediation {
     },
     /// Denies all traffic of the workload's pods but DNS.
     Quarantine,
+    /// Sets between how many replicas the workload's autoscaler may choose.
+    SetReplicaBounds {
+        /// The HorizontalPodAutoscaler.
+        autoscaler: String,
+        /// The fewest, at least 1.
+        min: u32,
+        /// The most.
+        max: u32,
+        /// The most when this was proposed (for its cost).
+        from_max: u32,
+    },
 }
 
 impl Remediation {
@@ -148,6 +163,7 @@ impl Remediation {
             Self::ExpandVolume { .. } => RemediationKind::ExpandVolume,
             Self::RenewCertificate { .. } => RemediationKind::RenewCertificate,
             Self::Quarantine => RemediationKind::Quarantine,
+            Self::SetReplicaBounds { .. } => RemediationKind::SetReplicaBounds,
         }
     }
 }
@@ -215,6 +231,9 @@ impl Action {
             }
             Remediation::RenewCertificate { secret } => format!("renew certificate {secret} of {service}"),
             Remediation::Quarantine => format!("quarantine {service} by NetworkPolicy"),
+            Remediation::SetReplicaBounds { autoscaler, min, max, from_max } => {
+                format!("let autoscaler {autoscaler} of {service} choose between {min} and {max} replicas (at most {from_max} before)")
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ impl Cause {
             Self::MemoryLimitTooLow => &[R::SetMemoryLimit],
             Self::MemoryLeak => &[R::RolloutRestart, R::SetMemoryLimit],
             Self::BadDeployment | Self::CrashLoop => &[R::Rollback],
-            Self::LoadSurge => &[R::Scale],
+            Self::LoadSurge => &[R::Scale, R::SetReplicaBounds],
             Self::StuckProcess => &[R::RolloutRestart],
             Self::DiskFilling => &[R::ExpandVolume],
             Self::CertificateExpiring => &[R::RenewCertificate],

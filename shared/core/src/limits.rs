@@ -173,7 +173,9 @@ pub fn cost_pods(action: &Action, facts: &ServiceFacts) -> u32 {
         | Remediation::Rollback { .. }
         | Remediation::SetMemoryLimit { .. }
         | Remediation::SetResources { .. } => quarter,
-        Remediation::Scale { replicas, .. } => facts.total.max(facts.desired).saturating_sub(*replicas),
+        Remediation::Scale { replicas, .. } | Remediation::SetReplicaBounds { max: replicas, .. } => {
+            facts.total.max(facts.desired).saturating_sub(*replicas)
+        }
         Remediation::ExpandVolume { .. } | Remediation::RenewCertificate { .. } => 0,
         Remediation::Quarantine => facts.total,
     }
@@ -273,11 +275,18 @@ pub fn check_target(rules: &LimitRules, facts: &ClusterFacts, action: &Action) -
         broken.push(Violation::new(LimitRule::DisruptionBudget, None, why));
     }
     let most = known.desired.max(known.total).max(1).saturating_mul(SCALE_FACTOR_MAX);
-    if let Remediation::Scale { replicas, .. } = action.remediation
+    if let Remediation::Scale { replicas, .. } | Remediation::SetReplicaBounds { max: replicas, .. } = action.remediation
         && replicas > most
     {
         let why = format!("{service} has {} replicas; one act leads to {most} at the most, not to {replicas}", known.desired);
         broken.push(Violation::new(LimitRule::ReplicaCeiling, None, why));
+    }
+    if let Remediation::SetReplicaBounds { min, max, .. } = action.remediation
+        && !(1..=max).contains(&min)
+    {
+        let why =
+            format!("an autoscaler of {service} cannot choose between {min} and {max} replicas: 1 is the fewest, and the most is no less");
+        broken.push(Violation::new(LimitRule::ReplicaFloor, None, why));
     }
     if let Remediation::Scale { replicas: 0, .. } = action.remediation
         && !known.dependants.is_empty()

@@ -11,6 +11,12 @@ pub fn opposes(later: &Remediation, earlier: &Remediation) -> Option<String> {
             let turned = (replicas > from && before < first) || (replicas < from && before > first);
             turned.then(|| format!("it was scaled from {first} to {before}, and would go from {from} to {replicas}"))
         }
+        (R::SetReplicaBounds { max, from_max, .. }, R::SetReplicaBounds { max: before, from_max: first, .. }) => {
+            let turned = (max > from_max && before < first) || (max < from_max && before > first);
+            turned.then(|| {
+                format!("its autoscaler was let up to {before} instead of {first}, and would be up to {max} instead of {from_max}")
+            })
+        }
         // A limit is raised, and resources are cut to size: the one after the other on the same memory is back and forth.
         (R::SetResources { container, memory_bytes, .. }, R::SetMemoryLimit { container: same, limit_bytes }) => (container == same
             && memory_bytes < limit_bytes)
@@ -34,6 +40,7 @@ mod tests {
         let scale = |from, replicas| Remediation::Scale { replicas, from };
         let raise = |bytes| Remediation::SetMemoryLimit { container: "c".into(), limit_bytes: bytes };
         let cut = |bytes| Remediation::SetResources { container: "c".into(), cpu_request_millicores: 100, memory_bytes: bytes };
+        let bounds = |max, from_max| Remediation::SetReplicaBounds { autoscaler: "a".into(), min: 1, max, from_max };
         let back = |to_revision| Remediation::Rollback { to_revision };
         for (later, earlier) in [
             (scale(5, 3), scale(3, 5)),
@@ -41,6 +48,7 @@ mod tests {
             (cut(1 << 28), raise(1 << 30)),
             (raise(1 << 30), cut(1 << 28)),
             (back(4), back(3)),
+            (bounds(6, 9), bounds(9, 6)),
         ] {
             assert!(opposes(&later, &earlier).is_some(), "{later:?} after {earlier:?}");
         }

@@ -180,6 +180,9 @@ pub struct Readings {
     pub revision: Option<(i64, i64)>,
     /// The main container's name.
     pub container: Option<String>,
+    /// What sets its replicas, when something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<Autoscaler>,
     /// Who wrote it last.
     #[serde(default)]
     pub last_writes: crate::foreign::LastWrites,
@@ -189,6 +192,17 @@ pub struct Readings {
     /// Pods whose connection pool is used up, all pods with a pool, and the node when the former all run on one.
     #[serde(default)]
     pub pools_full: Option<(u32, u32, Option<String>)>,
+}
+
+/// A HorizontalPodAutoscaler and the bounds within which it chooses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Autoscaler {
+    /// Its name.
+    pub name: String,
+    /// The fewest replicas.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
 }
 
 /// Figures now as a share of the highest of the last minute: below 1 they fall.

@@ -16,6 +16,8 @@ pub enum Precondition {
     NoForeignRollout,
     /// No autoscaler sets its replicas: it would set them back.
     NotAutoscaled,
+    /// The autoscaler is that of this workload.
+    ScalesTheService,
     /// No figure becomes more than [`GROWTH_MAX`] times what stands: nobody needs that at once, and a slip of a unit looks just like it.
     NoGreatLeap,
     /// cert-manager made the secret: the annotation means nothing to anybody else.
@@ -31,6 +33,7 @@ impl RemediationKind {
             Self::SetMemoryLimit | Self::SetResources => &[Precondition::NoForeignRollout, Precondition::NoGreatLeap],
             Self::ExpandVolume => &[Precondition::NoGreatLeap],
             Self::Scale => &[Precondition::NotAutoscaled],
+            Self::SetReplicaBounds => &[Precondition::ScalesTheService],
             Self::RenewCertificate => &[Precondition::IssuedByCertManager],
             // A rollback is the remedy for a rollout that does not end, and a quarantine waits for nothing. Whether a volume can grow, its
             // storage class says to the dry run.

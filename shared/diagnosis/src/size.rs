@@ -42,7 +42,7 @@ pub fn remedy_for(cause: Cause, service: &ServiceId, object: Option<&str>, conte
         Cause::MemoryLimitTooLow => sized(memory_limit)?,
         Cause::MemoryLeak | Cause::StuckProcess => Remediation::RolloutRestart,
         Cause::BadDeployment | Cause::CrashLoop => sized(|r, _| previous_revision(r))?,
-        Cause::LoadSurge => sized(|r, _| more_replicas(r))?,
+        Cause::LoadSurge => sized(|r, _| more_room(r))?,
         Cause::DiskFilling => larger_volume(readings?, object)?,
         Cause::CertificateExpiring => renewal(readings, object)?,
         Cause::SlowDependency => return None,
@@ -91,6 +91,18 @@ fn more_replicas(readings: &Readings) -> Option<Remediation> {
     Some(Remediation::Scale { replicas: wanted.clamp(from + 1, (from * SCALE_MAX).max(from + 1)), from })
 }
 
+/// Where an autoscaler sets the replicas it gets room, once it has used up what it had; before, it is at work already.
+fn more_room(readings: &Readings) -> Option<Remediation> {
+    let more = more_replicas(readings)?;
+    let (Some(autoscaler), Remediation::Scale { replicas, from }) = (&readings.autoscaler, &more) else { return Some(more) };
+    (*from >= autoscaler.max).then(|| Remediation::SetReplicaBounds {
+        autoscaler: autoscaler.name.clone(),
+        min: autoscaler.min.max(1),
+        max: *replicas,
+        from_max: autoscaler.max,
+    })
+}
+
 fn larger_volume(readings: &Readings, object: Option<&str>) -> Option<Remediation> {
     let usable = |(_, capacity, available, growth): &&(String, f64, f64, f64)| {
         capacity.is_finite() && *capacity > 0.0 && available.is_finite() && growth.is_finite()
@@ -130,6 +142,7 @@ fn whole(bytes: f64, unit: f64) -> u64 {
 mod tests {
     use super::*;
     use picket_core::graph::ServiceGraph;
+    use picket_core::ports::Autoscaler;
     use picket_core::time::Timestamp;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -189,6 +202,19 @@ mod tests {
         assert_eq!(scale(4, None, Some(0.9)), Some(6));
         assert_eq!(scale(0, Some(200.0), None), None);
         assert_eq!(scale(4, Some(f64::INFINITY), None), None);
+    }
+
+    #[test]
+    fn an_autoscaler_gets_room_when_it_has_none_left() {
+        let surge = |from: u32, max: u32| {
+            let autoscaler = Some(Autoscaler { name: "cart".into(), min: 2, max });
+            sized(
+                Cause::LoadSurge,
+                Readings { replicas_desired: Some(from), cpu_utilization: Some(0.9), autoscaler, ..Readings::default() },
+            )
+        };
+        assert_eq!(surge(4, 6), None, "it is at work");
+        assert_eq!(surge(6, 6), Some(Remediation::SetReplicaBounds { autoscaler: "cart".into(), min: 2, max: 9, from_max: 6 }));
     }
 
     #[test]

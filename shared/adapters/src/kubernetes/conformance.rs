@@ -70,10 +70,10 @@ pub(super) async fn all<W: World<Objects: Send + Sync> + Send + Sync, F: Future<
             })
             .await;
         }
-        applies_once_with_its_stamp(&seeded(make().await), &remediation).await;
-        is_proven_after_a_lost_answer(&seeded(make().await), &remediation).await;
-        is_proven_absent_when_never_sent(&seeded(make().await), &remediation).await;
-        is_taken_back_or_refused(&seeded(make().await), &remediation).await;
+        applies_once_with_its_stamp(&ready_for(make().await, &remediation), &remediation).await;
+        is_proven_after_a_lost_answer(&ready_for(make().await, &remediation), &remediation).await;
+        is_proven_absent_when_never_sent(&ready_for(make().await, &remediation), &remediation).await;
+        is_taken_back_or_refused(&ready_for(make().await, &remediation), &remediation).await;
     }
     a_stale_version_conflicts(&seeded(make().await)).await;
     an_undo_is_refused_after_a_foreign_change(&seeded(make().await)).await;
@@ -83,8 +83,8 @@ pub(super) async fn all<W: World<Objects: Send + Sync> + Send + Sync, F: Future<
     what_does_not_hold_at_the_moment_of_the_act_is_refused(&make).await;
     a_second_quarantine_uses_the_same_policy(&seeded(make().await)).await;
     for remediation in catalogue() {
-        a_fence_on_the_target_turns_every_earlier_write_away(&seeded(make().await), &remediation).await;
-        a_fence_on_all_turns_lower_tokens_away_and_lets_higher_ones_through(&seeded(make().await), &remediation).await;
+        a_fence_on_the_target_turns_every_earlier_write_away(&ready_for(make().await, &remediation), &remediation).await;
+        a_fence_on_all_turns_lower_tokens_away_and_lets_higher_ones_through(&ready_for(make().await, &remediation), &remediation).await;
     }
     a_fence_on_what_is_gone_is_no_error(&seeded(make().await)).await;
 }
@@ -100,7 +100,23 @@ fn catalogue() -> Vec<Remediation> {
         Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 20 << 30 },
         Remediation::RenewCertificate { secret: "cart-tls".into() },
         Remediation::Quarantine,
+        Remediation::SetReplicaBounds { autoscaler: "cart-scaler".into(), min: 2, max: 12, from_max: 9 },
     ]
+}
+
+/// An autoscaler of that workload. None stands in the suite's namespace but for the act that needs one: it would own the replicas.
+fn autoscaler(name: &str, workload: &str) -> Value {
+    json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"minReplicas": 2, "maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}}})
+}
+
+/// The suite's objects, and what this act needs beside them.
+fn ready_for<W: World>(world: W, remediation: &Remediation) -> W {
+    let world = seeded(world);
+    if let Remediation::SetReplicaBounds { autoscaler: name, .. } = remediation {
+        world.put_as_somebody_else(autoscaler(name, "cart"));
+    }
+    world
 }
 
 fn deployment_ref() -> ObjectRef {
@@ -386,11 +402,13 @@ async fn what_does_not_hold_at_the_moment_of_the_act_is_refused<W: World, F: Fut
 
     let world = seeded(make().await);
     for (name, workload) in [("other", "pay"), ("cart-scaler", "cart")] {
-        world.put_as_somebody_else(json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": name, "namespace": "shop"},
-            "spec": {"minReplicas": 2, "maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}}}));
+        world.put_as_somebody_else(autoscaler(name, workload));
         refused(&world, "HorizontalPodAutoscaler cart-scaler", if workload == "cart" { &[R::Scale] } else { &[] }).await;
     }
+
+    let world = seeded(make().await);
+    world.put_as_somebody_else(autoscaler("cart-scaler", "pay"));
+    refused(&world, "it does not set the replicas of", &[R::SetReplicaBounds]).await;
 
     let (world, container) = (seeded(make().await), || "cart".to_owned());
     for leap in [

@@ -28,11 +28,12 @@ pub struct Rights {
 }
 
 /// What acts need.
-const NEEDED: [(&str, Kind); 9] = [
+const NEEDED: [(&str, Kind); 10] = [
     ("list", Kind::Deployment),
     ("patch", Kind::Deployment),
     ("list", Kind::ReplicaSet),
     ("list", Kind::HorizontalPodAutoscaler),
+    ("patch", Kind::HorizontalPodAutoscaler),
     ("patch", Kind::PersistentVolumeClaim),
     ("patch", Kind::Secret),
     ("create", Kind::NetworkPolicy),

@@ -22,7 +22,7 @@ pub enum Kind {
     NetworkPolicy,
     /// `policy/v1`. Read only.
     PodDisruptionBudget,
-    /// `autoscaling/v2`. Read only.
+    /// `autoscaling/v2`.
     HorizontalPodAutoscaler,
     /// `v1`; in no namespace itself. Picket writes nothing to it but its fence.
     Namespace,

@@ -39,6 +39,7 @@ pub(super) fn target(action: &Action) -> ObjectRef {
         Remediation::ExpandVolume { claim, .. } => Kind::PersistentVolumeClaim.named(&service.namespace, claim),
         Remediation::RenewCertificate { secret } => Kind::Secret.named(&service.namespace, secret),
         Remediation::Quarantine => Kind::NetworkPolicy.named(&service.namespace, &quarantine::policy_name(&service.name)),
+        Remediation::SetReplicaBounds { autoscaler, .. } => Kind::HorizontalPodAutoscaler.named(&service.namespace, autoscaler),
         Remediation::RolloutRestart
         | Remediation::Rollback { .. }
         | Remediation::Scale { .. }
@@ -131,6 +132,13 @@ fn forward(remediation: &Remediation, reading: &Reading, entry: &EntryId, now: T
         }
         Remediation::RenewCertificate { .. } => {
             Fields::from([(stamp::annotation(ISSUE_TEMPORARY), json!("true")), (stamp::annotation(RENEW_REQUESTED), json!(entry.as_str()))])
+        }
+        Remediation::SetReplicaBounds { min, max, from_max, .. } => {
+            let standing = target.pointer("/spec/maxReplicas").and_then(Value::as_u64).unwrap_or(0);
+            if standing != u64::from(*from_max) {
+                return Err(format!("it may choose up to {standing} replicas, not {from_max} as when this was proposed"));
+            }
+            Fields::from([("/spec/minReplicas".to_owned(), json!(min)), ("/spec/maxReplicas".to_owned(), json!(max))])
         }
         Remediation::Quarantine => return Err("handled above".to_owned()),
     })

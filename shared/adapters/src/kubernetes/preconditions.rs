@@ -1,7 +1,7 @@
 //! The catalogue's preconditions, looked up in a cluster at the moment of the act.
 
 use super::objects::{Kind, Objects};
-use super::{quantity, rollout, stamp};
+use super::{quantity, reader, rollout, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::ports::PortResult;
 use picket_core::precondition::{GROWTH_MAX, Precondition};
@@ -15,6 +15,9 @@ pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Va
                 rollout::is_foreign(target).then(|| "somebody else's rollout of it is in progress".to_owned())
             }
             Precondition::NotAutoscaled => autoscaler_of(objects, action).await?.map(|name| format!("its replicas are set by {name}")),
+            Precondition::ScalesTheService => {
+                (!reader::scales(target, &action.service.name)).then(|| format!("it does not set the replicas of {}", action.service))
+            }
             Precondition::NoGreatLeap => great_leap(action, target),
             Precondition::IssuedByCertManager => stamp::read(target, "cert-manager.io/certificate-name")
                 .is_none()
@@ -56,12 +59,6 @@ fn great_leap(action: &Action, target: &Value) -> Option<String> {
 async fn autoscaler_of<O: Objects>(objects: &O, action: &Action) -> PortResult<Option<String>> {
     let service = &action.service;
     let all = objects.list(Kind::HorizontalPodAutoscaler, Some(&service.namespace)).await?;
-    let scales = |autoscaler: &&Value| {
-        let target = &autoscaler["spec"]["scaleTargetRef"];
-        target["kind"] == Kind::Deployment.as_str() && target["name"] == service.name.as_str()
-    };
-    Ok(all
-        .iter()
-        .find(scales)
-        .map(|a| format!("the HorizontalPodAutoscaler {}", a["metadata"]["name"].as_str().unwrap_or("without a name"))))
+    let own = all.iter().find(|autoscaler| reader::scales(autoscaler, &service.name));
+    Ok(own.map(|a| format!("the HorizontalPodAutoscaler {}", a["metadata"]["name"].as_str().unwrap_or("without a name"))))
 }

@@ -6,7 +6,7 @@ use picket_core::facts::{LABELS_MAX, PODS_MAX, ServiceFacts};
 use picket_core::foreign::LastWrites;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::outcome::Receipt;
-use picket_core::ports::{ClusterReader, PortResult, Readings};
+use picket_core::ports::{Autoscaler, ClusterReader, PortResult, Readings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -36,6 +36,7 @@ impl<O: Objects> ClusterReader for Reader<O> {
         let deployments = self.objects.list(Kind::Deployment, None).await?;
         let (pods, sets) =
             (by_namespace(self.objects.list(Kind::Pod, None).await?), by_namespace(self.objects.list(Kind::ReplicaSet, None).await?));
+        let autoscalers = by_namespace(self.objects.list(Kind::HorizontalPodAutoscaler, None).await?);
         let budgets = by_namespace(self.objects.list(Kind::PodDisruptionBudget, None).await?);
         let none = Vec::new();
         let mut services = Vec::with_capacity(deployments.len());
@@ -46,7 +47,9 @@ impl<O: Objects> ClusterReader for Reader<O> {
             let service = ServiceId::new(self.cluster.clone(), namespace, name);
             let facts = facts(deployment, pods.get(namespace).unwrap_or(&none), reserved);
             let facts = ServiceFacts { disruptions_allowed: allowed(deployment, budgets.get(namespace).unwrap_or(&none)), ..facts };
-            services.push((service, facts, readings(deployment, sets.get(namespace).unwrap_or(&none))));
+            let autoscaler = autoscaler_of(name, autoscalers.get(namespace).unwrap_or(&none));
+            let readings = Readings { autoscaler, ..readings(deployment, sets.get(namespace).unwrap_or(&none)) };
+            services.push((service, facts, readings));
         }
         Ok(services)
     }
@@ -142,6 +145,21 @@ fn allowed(deployment: &Value, budgets: &[Value]) -> Option<u32> {
         wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value)))
     };
     budgets.iter().filter(covers).map(|budget| count(budget, "/status/disruptionsAllowed").unwrap_or(0)).min()
+}
+
+/// Whether an autoscaler sets the replicas of the Deployment of that name in its namespace.
+pub(super) fn scales(autoscaler: &Value, deployment: &str) -> bool {
+    text(autoscaler, "/spec/scaleTargetRef/kind") == Some(Kind::Deployment.as_str())
+        && text(autoscaler, "/spec/scaleTargetRef/name") == Some(deployment)
+}
+
+fn autoscaler_of(deployment: &str, autoscalers: &[Value]) -> Option<Autoscaler> {
+    let autoscaler = autoscalers.iter().find(|autoscaler| scales(autoscaler, deployment))?;
+    Some(Autoscaler {
+        name: text(autoscaler, "/metadata/name")?.to_owned(),
+        min: count(autoscaler, "/spec/minReplicas").unwrap_or(1),
+        max: count(autoscaler, "/spec/maxReplicas")?,
+    })
 }
 
 fn is_ready(pod: &Value) -> bool {
@@ -273,6 +291,20 @@ mod tests {
         objects.put(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "new", "namespace": "shop"},
             "spec": {"selector": {}}}));
         assert_eq!(read(&objects).await.1.disruptions_allowed, Some(0), "over everything, and not counted yet");
+    }
+
+    #[tokio::test]
+    async fn what_sets_its_replicas_is_read() {
+        let objects = InMemoryObjects::default();
+        objects.put(deployment());
+        for (name, workload) in [("other", "pay"), ("cart-scaler", "cart")] {
+            assert_eq!(read(&objects).await.2.autoscaler, None);
+            objects.put(
+                json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name, "namespace": "shop"},
+                "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}}}),
+            );
+        }
+        assert_eq!(read(&objects).await.2.autoscaler, Some(Autoscaler { name: "cart-scaler".into(), min: 1, max: 9 }));
     }
 
     #[tokio::test]

@@ -46,7 +46,8 @@ impl ServiceState {
             certificates: self.certificates.iter().map(|(secret, (_, left_s))| (secret.clone(), *left_s)).collect(),
             revision,
             container: self.container.clone(),
-            // Telemetry does not say who wrote what.
+            // Telemetry does not say what sets replicas, and who wrote what.
+            autoscaler: None,
             last_writes: LastWrites::default(),
             receding: Receding {
                 errors: self.of_peak(SeriesKey::Errors, now),

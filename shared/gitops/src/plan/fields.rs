@@ -58,6 +58,13 @@ pub(super) fn forward(remediation: &Remediation, object: &Value, stamp: &str) ->
             }
             Fields::from([amount(object, at, quantity::bytes(*size_bytes))])
         }
+        Remediation::SetReplicaBounds { min, max, from_max, .. } => {
+            let standing = object.pointer("/spec/maxReplicas").and_then(Value::as_u64).unwrap_or(0);
+            if standing != u64::from(*from_max) {
+                return Err(format!("the manifest lets it choose up to {standing} replicas, not {from_max} as when this was proposed"));
+            }
+            Fields::from([("/spec/minReplicas".to_owned(), json!(min)), ("/spec/maxReplicas".to_owned(), json!(max))])
+        }
         Remediation::Rollback { .. } | Remediation::Quarantine | Remediation::RenewCertificate { .. } => {
             return Err("this act sets no single fields".to_owned());
         }

@@ -74,6 +74,7 @@ pub(crate) fn target(action: &Action) -> ObjectRef {
     let (kind, name) = match &action.remediation {
         Remediation::ExpandVolume { claim, .. } => ("PersistentVolumeClaim", claim.clone()),
         Remediation::RenewCertificate { secret } => ("Secret", secret.clone()),
+        Remediation::SetReplicaBounds { autoscaler, .. } => ("HorizontalPodAutoscaler", autoscaler.clone()),
         Remediation::Quarantine => ("NetworkPolicy", policy_name(&service.name)),
         _ => ("Deployment", service.name.clone()),
     };

@@ -148,6 +148,7 @@ impl ClusterView {
             memory_request_bytes: known.memory_request_bytes.or(seen.memory_request_bytes),
             replicas_desired: known.replicas_desired.or(seen.replicas_desired),
             revision: known.revision.or(seen.revision),
+            autoscaler: known.autoscaler.clone(),
             container: known.container.clone().or_else(|| seen.container.clone()),
             ..seen
         }
