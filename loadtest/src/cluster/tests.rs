@@ -96,6 +96,7 @@ fn act(cluster: &mut SimCluster, service: &str, kind: RemediationKind) {
             secret["metadata"]["annotations"][ACTION_ID] = id.clone();
             secret["metadata"]["annotations"][objects::ISSUE] = id;
         }),
+        RemediationKind::SetReplicaBounds => unreachable!("no simulated fault is about an autoscaler"),
         RemediationKind::Quarantine => store
             .create(json!({
                 "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
