@@ -180,8 +180,8 @@ async fn a_server_that_hangs_is_a_timeout_and_the_proof_finds_what_landed() {
 async fn a_killed_gits_lock_does_not_stand_in_the_way() {
     let repository = Repository::new();
     repository.executor().prepare(&scale(5)).await.unwrap();
-    let copies = std::fs::read_dir(repository.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
-    let copy = copies.filter(|path| path.is_dir()).next().unwrap();
+    let mut copies = std::fs::read_dir(repository.path().join("state")).unwrap().map(|entry| entry.unwrap().path());
+    let copy = copies.find(|path| path.is_dir()).unwrap();
     repository.commit("by hand", &[("README.md", "two carts\n")]);
     std::fs::write(copy.join("refs/picket/head.lock"), "").unwrap();
     assert_eq!(repository.executor().prepare(&scale(5)).await.unwrap().resource_version, repository.head());
