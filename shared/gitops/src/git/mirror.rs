@@ -80,7 +80,7 @@ impl Mirror {
 
     /// Whether the copy holds this commit.
     pub(crate) async fn holds(&self, commit: &str) -> PortResult<bool> {
-        if !is_object_id(commit) || !self.git.folder().join("HEAD").is_file() {
+        if !is_object_id(commit) || !self.is_there() {
             return Ok(false);
         }
         let kind = format!("{commit}^{{commit}}");
@@ -90,15 +90,23 @@ impl Mirror {
 
     /// Whether `older` is `newer` or one of its ancestors; false when the copy does not hold it.
     pub(crate) async fn is_ancestor(&self, older: &str, newer: &str) -> PortResult<bool> {
-        if !self.holds(older).await? || !self.holds(newer).await? {
+        if !is_object_id(older) || !is_object_id(newer) || !self.is_there() {
             return Ok(false);
         }
         let ended = self.git.ended(Run::of(&["merge-base", "--is-ancestor", older, newer])).await;
         match ended.map_err(|failure| self.failed(failure))? {
             ended if ended.code == 0 => Ok(true),
             ended if ended.code == 1 => Ok(false),
-            ended => Err(self.failed(Failure::Ended { code: ended.code, stderr: ended.stderr })),
+            ended if self.holds(older).await? && self.holds(newer).await? => {
+                Err(self.failed(Failure::Ended { code: ended.code, stderr: ended.stderr }))
+            }
+            _ => Ok(false),
         }
+    }
+
+    /// Whether the folder is a repository yet.
+    fn is_there(&self) -> bool {
+        self.git.folder().join("HEAD").is_file()
     }
 
     /// Makes the folder a repository, and clears what a killed run left.
@@ -112,7 +120,7 @@ impl Mirror {
                 _ => {}
             }
         }
-        if !folder.join("HEAD").is_file() {
+        if !self.is_there() {
             let run = Run::of(&["init", "--quiet", "--bare", "--template=", "--object-format=sha1"]);
             self.git.said(run).await.map_err(|failure| self.failed(failure))?;
         }

@@ -7,7 +7,7 @@ use picket_core::time::Timestamp;
 use picket_gitops::{GitOpsEntry, GitOpsExecutor, GitOpsSettings};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
 pub const CART: &str = "clusters/east/shop/cart.yaml";
@@ -70,8 +70,19 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// With two versions of the cart in its history.
+    /// With two versions of the cart in its history: a copy of one that is made once.
     pub fn new() -> Self {
+        static FIRST: LazyLock<Repository> = LazyLock::new(Repository::seeded);
+        let made = Self { folder: tempfile::tempdir().unwrap() };
+        for part in ["deploy.git", "work"] {
+            let copied = Command::new("cp").arg("-r").arg(FIRST.path().join(part)).arg(made.path()).status().unwrap();
+            assert!(copied.success());
+        }
+        made.git(&made.work(), &["remote", "set-url", "origin", &made.url()]);
+        made
+    }
+
+    fn seeded() -> Self {
         let made = Self { folder: tempfile::tempdir().unwrap() };
         made.git(made.folder.path(), &["init", "--quiet", "--bare", "--initial-branch=main", "deploy.git"]);
         made.git(made.folder.path(), &["clone", "--quiet", "deploy.git", "work"]);
