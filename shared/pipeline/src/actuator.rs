@@ -161,7 +161,8 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         let epoch = self.office(&status, clock).await?;
         self.locks.keep().await;
         self.report_all(epoch).await?;
-        self.prove_all(epoch, clock).await?;
+        // What cannot be proven now keeps its scopes from everybody else, and nothing else from being done.
+        let proven = self.prove_all(epoch, clock).await;
         self.upload_when_asked(&status, epoch).await?;
         // A fence that cannot be raised now holds up no permit: where fences matter there are none.
         let fenced = self.raise_when_asked(&status, epoch, clock).await;
@@ -174,8 +175,8 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
                 return Err(error);
             }
         }
-        self.take_up(epoch, clock).await?;
-        fenced
+        let taken_up = self.take_up(epoch, clock).await;
+        proven.and(taken_up).and(fenced)
     }
 
     /// The epoch to act by: a new one when there is none, or when the coordinator that gave it is no more [M13].

@@ -74,6 +74,10 @@ impl<O: Objects> Executor<O> {
             Some(target) => {
                 let mut patch = merge_patch(target, &with(target, fields).map_err(malformed)?);
                 patch["metadata"]["resourceVersion"] = target["metadata"]["resourceVersion"].clone();
+                // A fence may have raised the target to this very token: no difference, and still what the write comes under.
+                if let Some(token) = fields.get(&stamp::annotation(stamp::FENCING_TOKEN)) {
+                    patch["metadata"]["annotations"][stamp::FENCING_TOKEN] = token.clone();
+                }
                 self.objects.patch(at, &patch, mode).await
             }
             None => self.objects.create(at, &with(&blank(at), fields).map_err(malformed)?, mode).await,
@@ -239,4 +243,54 @@ fn template_of(deployment: &Value, sets: &[Value], revision: i64) -> Option<Valu
         labels.remove("pod-template-hash");
     }
     Some(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::InMemoryObjects;
+    use super::*;
+    use picket_core::ids::ServiceId;
+    use picket_executor_conformance::{NOW, claimed};
+    use std::sync::Mutex;
+
+    /// Listens to the patches that count.
+    struct Heard {
+        objects: InMemoryObjects,
+        patches: Mutex<Vec<Value>>,
+    }
+
+    impl Objects for &Heard {
+        async fn get(&self, at: &ObjectRef) -> PortResult<Value> {
+            self.objects.get(at).await
+        }
+        async fn list(&self, kind: Kind, namespace: Option<&str>) -> PortResult<Vec<Value>> {
+            self.objects.list(kind, namespace).await
+        }
+        async fn patch(&self, at: &ObjectRef, patch: &Value, mode: Mode) -> PortResult<Value> {
+            if mode == Mode::Commit {
+                self.patches.lock().unwrap().push(patch.clone());
+            }
+            self.objects.patch(at, patch, mode).await
+        }
+        async fn create(&self, at: &ObjectRef, object: &Value, mode: Mode) -> PortResult<Value> {
+            self.objects.create(at, object, mode).await
+        }
+        async fn may(&self, verb: &str, at: &ObjectRef) -> PortResult<bool> {
+            self.objects.may(verb, at).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_write_names_its_token_even_where_a_fence_has_raised_the_target_to_it() {
+        let heard = Heard { objects: InMemoryObjects::default(), patches: Mutex::default() };
+        heard.objects.put(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "namespace": "shop"},
+            "spec": {"replicas": 3}}));
+        let action = Action { service: ServiceId::new("east", "shop", "cart"), remediation: Remediation::Scale { replicas: 5, from: 3 } };
+        let (executor, work) = (Executor::new(&heard), Work::Do { action });
+        executor.fence(&work, FencingToken(8)).await.unwrap();
+        let before = executor.prepare(&work).await.unwrap();
+        executor.execute(&claimed("act-1", &work, 8), &before, NOW).await.unwrap();
+        let patches = heard.patches.lock().unwrap();
+        assert_eq!(patches.last().unwrap()["metadata"]["annotations"][stamp::FENCING_TOKEN], "8");
+    }
 }

@@ -55,15 +55,23 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     /// that could not be proven. The ledger says what was granted; a journal of another claim says nothing of it.
     pub(super) async fn take_up(&mut self, epoch: u64, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
         let left: Vec<LedgerEntry> = self.unfenced.values().filter(|e| !self.is_in_hand(&e.id)).cloned().collect();
+        let mut first = Ok(());
         for entry in left {
-            let journals = self.ports.journal.open_entries().await?;
-            match journals.into_iter().find(|j| is_granted(&entry, &j.claim)) {
-                Some(journal) if journal.report.is_none() => self.prove(epoch, journal, clock).await?,
-                journal => self.fence_unproven(epoch, &entry, journal, clock).await?,
+            match self.take_up_one(epoch, &entry, clock).await {
+                Ok(()) => drop(self.unfenced.remove(&entry.id)),
+                // A sink that cannot be fenced for a while holds up no other.
+                Err(error) => first = first.and(Err(error)),
             }
-            self.unfenced.remove(&entry.id);
         }
-        Ok(())
+        first
+    }
+
+    async fn take_up_one(&mut self, epoch: u64, entry: &LedgerEntry, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
+        let journals = self.ports.journal.open_entries().await?;
+        match journals.into_iter().find(|j| is_granted(entry, &j.claim)) {
+            Some(journal) if journal.report.is_none() => self.prove(epoch, journal, clock).await,
+            journal => self.fence_unproven(epoch, entry, journal, clock).await,
+        }
     }
 
     fn is_in_hand(&self, id: &EntryId) -> bool {
@@ -92,10 +100,12 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     }
 
     pub(super) async fn prove_all(&mut self, epoch: u64, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
-        while let Some(journal) = self.unproven.pop() {
-            self.prove(epoch, journal, clock).await?;
+        let mut first = Ok(());
+        for journal in std::mem::take(&mut self.unproven) {
+            // What cannot be proven yet stays with the unproven, and holds up no other.
+            first = first.and(self.prove(epoch, journal, clock).await);
         }
-        Ok(())
+        first
     }
 
     pub(super) async fn prove(
