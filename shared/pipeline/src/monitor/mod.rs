@@ -38,6 +38,8 @@ pub struct Watch {
 const SETTLE_MS: i64 = 15_000;
 /// Time between two looks, roughly: how many a window has.
 const LOOK_MS: i64 = 5_000;
+/// A short window is held to the bound of one with so many looks (ten minutes): two in a row are no proof in any.
+const LOOKS_FEWEST: f64 = 120.0;
 /// One look in fifty seems worse by chance where nothing has changed; six in ten do where something has.
 const HARM: (f64, f64) = (0.02, 0.6);
 /// Of a thing that has not recovered three looks in ten seem well; of one that has, nearly all.
@@ -64,7 +66,7 @@ impl Watch {
         let looks: Vec<_> = self.after.iter().filter(|l| l.target.at.since_ms(self.applied_at) >= SETTLE_MS).collect();
         let words: Vec<Word> = looks.iter().map(|l| look::read(self.kind, &self.symptoms, &self.before, l)).collect();
         let last = looks.last().map(|l| &l.target);
-        let harm = PageTest::over((window_ms / LOOK_MS) as f64, FALSE_HARM, HARM.0, HARM.1);
+        let harm = PageTest::over(((window_ms / LOOK_MS) as f64).max(LOOKS_FEWEST), FALSE_HARM, HARM.0, HARM.1);
         // The newest look must be one of those that count: what has passed again is not undone.
         if let Some(Word { harm: Some(why), common: false, .. }) = words.last()
             && harm.holds(words.iter().map(|w| if w.common && w.harm.is_some() { None } else { Some(w.harm.is_some()) }))
