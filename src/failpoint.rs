@@ -95,6 +95,10 @@ impl<X: RemediationExecutor> RemediationExecutor for Failing<X> {
     async fn fence_all(&self, token: FencingToken) -> PortResult<()> {
         self.port.fence_all(token).await
     }
+
+    async fn abandon(&self, work: &Work) -> PortResult<()> {
+        self.port.abandon(work).await
+    }
 }
 
 impl<A: AuditLog> AuditLog for Failing<A> {

@@ -13,7 +13,7 @@ use picket_core::ports::{Before, PortResult, Proof, RemediationExecutor};
 use picket_core::proposal::Work;
 use picket_core::scope::FencingToken;
 use picket_core::time::Timestamp;
-use picket_gitops::{GitOpsExecutor, Routed, Routes, is_want_of_rights};
+use picket_gitops::{DeliveryWatch, GitOpsExecutor, Routed, Routes, is_want_of_rights};
 
 /// All of a cluster's executors, chosen by what the work is about.
 pub struct Hands {
@@ -56,6 +56,14 @@ impl Hands {
         let clouds = side_files::clouds(&wiring.config, cluster)?.map(|settings| CloudExecutor::new(&name, &settings)).transpose()?;
         Ok(Self { cluster: way, clouds })
     }
+
+    /// What delivers the cluster's branches, for whoever follows it; `None` without branches.
+    pub fn deliveries(&self) -> Option<DeliveryWatch> {
+        match &self.cluster {
+            ClusterWay::Direct(_) => None,
+            ClusterWay::Routed(routed) => Some(routed.git().deliveries()),
+        }
+    }
 }
 
 impl RemediationExecutor for Hands {
@@ -73,6 +81,10 @@ impl RemediationExecutor for Hands {
 
     async fn fence(&self, work: &Work, token: FencingToken) -> PortResult<()> {
         in_charge!(self, work, executor => executor.fence(work, token).await)
+    }
+
+    async fn abandon(&self, work: &Work) -> PortResult<()> {
+        in_charge!(self, work, executor => executor.abandon(work).await)
     }
 
     /// Everywhere: each is tried, whatever becomes of the other.

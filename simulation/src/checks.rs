@@ -3,7 +3,7 @@
 
 use crate::site::{Machine, Site};
 use picket_adapters::in_memory::InMemoryAuditLog;
-use picket_adapters::kubernetes::{Kind as ObjectKind, policy_name};
+use picket_adapters::kubernetes::Kind as ObjectKind;
 use picket_coordinator_simulation::actors::fleet::Landed;
 use picket_coordinator_simulation::history::{Asked, Call, History};
 use picket_coordinator_simulation::{Finding, Happening, Kind, Options};
@@ -16,6 +16,7 @@ use picket_core::ledger::EntryState;
 use picket_core::outcome::{Outcome, Report};
 use picket_core::ports::AuditLog as _;
 use picket_core::proposal::Work;
+use picket_core::quarantine::policy_name;
 use picket_core::time::Timestamp;
 use picket_state_machine::{Reply, Settings, State, apply};
 use std::collections::{BTreeMap, BTreeSet};

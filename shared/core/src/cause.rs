@@ -32,13 +32,15 @@ pub enum Cause {
     OverRequested,
     /// Nobody calls it.
     IdleService,
+    /// Picket took its last replica while nobody called it, and now somebody does.
+    ScaledToZero,
     /// A workload behaves as an intruder would.
     SuspiciousWorkload,
 }
 
 impl Cause {
     /// The catalogue.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::MemoryLimitTooLow,
         Self::MemoryLeak,
         Self::BadDeployment,
@@ -50,6 +52,7 @@ impl Cause {
         Self::SlowDependency,
         Self::OverRequested,
         Self::IdleService,
+        Self::ScaledToZero,
         Self::SuspiciousWorkload,
     ];
 
@@ -68,6 +71,7 @@ impl Cause {
             Self::SlowDependency => "slow_dependency",
             Self::OverRequested => "over_requested",
             Self::IdleService => "idle_service",
+            Self::ScaledToZero => "scaled_to_zero",
             Self::SuspiciousWorkload => "suspicious_workload",
         }
     }
@@ -86,7 +90,7 @@ impl Cause {
             Self::CertificateExpiring => &[R::RenewCertificate],
             Self::SlowDependency => &[],
             Self::OverRequested => &[R::SetResources],
-            Self::IdleService => &[R::Scale],
+            Self::IdleService | Self::ScaledToZero => &[R::Scale],
             Self::SuspiciousWorkload => &[R::Quarantine],
         }
     }

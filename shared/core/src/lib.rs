@@ -37,6 +37,8 @@ pub mod ports;
 pub mod post_mortem;
 pub mod precondition;
 pub mod proposal;
+pub mod quantity;
+pub mod quarantine;
 pub mod restore;
 pub mod rules;
 pub mod scope;

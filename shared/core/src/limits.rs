@@ -248,7 +248,7 @@ pub fn check_cooldown(kind: RemediationKind, service: &ServiceId, until: Option<
 }
 
 /// One act leads to at most so many times the replicas that are there: what picket itself proposes is at most twice.
-const SCALE_FACTOR_MAX: u32 = 4;
+pub const SCALE_FACTOR_MAX: u32 = 4;
 
 /// Everything about the target itself: known, allowed, reach, floor.
 #[must_use]

@@ -168,6 +168,9 @@ pub struct Readings {
     pub memory_request_bytes: Option<f64>,
     /// Replicas wanted.
     pub replicas_desired: Option<u32>,
+    /// Replicas that it had before picket scaled it to zero, while it stands at that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas_before_zero: Option<u32>,
     /// Requests per second now.
     pub request_rate: Option<f64>,
     /// Requests per second, usually.
@@ -284,6 +287,11 @@ pub trait RemediationExecutor: Send + Sync {
     fn fence(&self, work: &Work, token: FencingToken) -> impl Future<Output = PortResult<()>> + Send;
     /// Raises the fence of everything that acts could write to in the cluster to `token` or above; confirmed as [`Self::fence`].
     fn fence_all(&self, token: FencingToken) -> impl Future<Output = PortResult<()>> + Send;
+    /// Takes back what `prepare` has left where others see it (a request for review), for work that will not be done. Nothing to take back is
+    /// no error; most executors leave nothing.
+    fn abandon(&self, _work: &Work) -> impl Future<Output = PortResult<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// Reads the cluster for the observer. Read-only credentials.

@@ -39,6 +39,7 @@ shelf![
     "pm-pricing-rollout",
     "pm-search-leak",
     "rollback-safely",
+    "scaled-to-zero",
     "shared-secret-certificate-rotation",
     "slow-dependency",
     "stuck-process",

@@ -253,6 +253,7 @@ pub const fn cause_words(cause: Cause) -> &'static str {
         Cause::SlowDependency => "a slow dependency",
         Cause::OverRequested => "resource requests far above use",
         Cause::IdleService => "idleness",
+        Cause::ScaledToZero => "a scale to zero whose reason has gone",
         Cause::SuspiciousWorkload => "behaviour of an intruder",
     }
 }

@@ -100,6 +100,7 @@ fn because(cause: Cause, service: &ServiceId) -> String {
         Cause::SlowDependency => format!("{name}, which it depends on, is slow"),
         Cause::OverRequested => format!("{name} requests far more than it uses"),
         Cause::IdleService => format!("nobody calls {name}"),
+        Cause::ScaledToZero => format!("{name} was scaled to zero while nobody called it, and is called again"),
         Cause::SuspiciousWorkload => format!("a workload of {name} does what an intruder would"),
     }
 }

@@ -83,6 +83,8 @@ pub enum Sign {
     TrafficSustained,
     /// No requests.
     NoTraffic,
+    /// Picket has scaled it to zero, and nobody has changed that since.
+    ScaledToZero,
     /// CPU near its limit.
     CpuNearLimit,
     /// CPU well below its limit.
@@ -452,6 +454,16 @@ impl<'a> Observer<'a> {
                     None,
                     format!("{name} gets no requests"),
                     format!("{name} gets {rate:.2} requests per second"),
+                )
+            }
+            Sign::ScaledToZero => {
+                let before = self.readings.filter(|r| r.replicas_desired == Some(0)).and_then(|r| r.replicas_before_zero);
+                said(
+                    before.is_some(),
+                    E::Facts,
+                    None,
+                    format!("{name} has no replicas since picket scaled it from {} to zero", before.unwrap_or_default()),
+                    format!("{name} does not stand at zero replicas by picket's doing"),
                 )
             }
             Sign::CpuNearLimit => {

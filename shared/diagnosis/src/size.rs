@@ -3,6 +3,7 @@
 use picket_core::action::{Action, Remediation};
 use picket_core::cause::Cause;
 use picket_core::ids::ServiceId;
+use picket_core::limits::SCALE_FACTOR_MAX;
 use picket_core::ports::{DiagnosisContext, Readings};
 
 const MIB: f64 = 1_048_576.0;
@@ -48,6 +49,7 @@ pub fn remedy_for(cause: Cause, service: &ServiceId, object: Option<&str>, conte
         Cause::SlowDependency => return None,
         Cause::OverRequested => sized(rightsized)?,
         Cause::IdleService => sized(|r, _| r.replicas_desired.filter(|n| *n > 0).map(|from| Remediation::Scale { replicas: 0, from }))?,
+        Cause::ScaledToZero => sized(|r, _| back_from_zero(r))?,
         Cause::SuspiciousWorkload => Remediation::Quarantine,
     };
     Some(Action { service: service.clone(), remediation })
@@ -101,6 +103,12 @@ fn more_room(readings: &Readings) -> Option<Remediation> {
         max: *replicas,
         from_max: autoscaler.max,
     })
+}
+
+/// As many as there were, within what one act may add to none.
+fn back_from_zero(readings: &Readings) -> Option<Remediation> {
+    let before = readings.replicas_before_zero.filter(|_| readings.replicas_desired == Some(0))?;
+    Some(Remediation::Scale { replicas: before.clamp(1, SCALE_FACTOR_MAX), from: 0 })
 }
 
 fn larger_volume(readings: &Readings, object: Option<&str>) -> Option<Remediation> {
@@ -266,6 +274,14 @@ mod tests {
             Some(Remediation::Scale { replicas: 0, from: 3 })
         );
         assert_eq!(sized(Cause::IdleService, Readings { replicas_desired: Some(0), ..Readings::default() }), None);
+        let back = |desired, before| {
+            let readings = Readings { replicas_desired: Some(desired), replicas_before_zero: before, ..Readings::default() };
+            sized(Cause::ScaledToZero, readings)
+        };
+        for (before, replicas) in [(3, 3), (0, 1), (40, 4)] {
+            assert_eq!(back(0, Some(before)), Some(Remediation::Scale { replicas, from: 0 }), "{before}");
+        }
+        assert_eq!((back(0, None), back(2, Some(3))), (None, None));
         assert_eq!(
             sized(
                 Cause::CertificateExpiring,

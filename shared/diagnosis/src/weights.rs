@@ -73,8 +73,8 @@ pub struct Profile {
 
 use Sign::{
     CalleeTroubled, CallersComplain, CallersSlow, CpuModest, CpuNearLimit, Degraded, FirstToShow, GraveFinding, KnownPeer, MemoryForecast,
-    MemoryRampLong, MemoryRampShort, NoTraffic, OneNodeOnly, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, Shows, SpreadUnrelated,
-    TrafficAbove, TrafficSustained, Unmeasured, WorkingSetAtLimit,
+    MemoryRampLong, MemoryRampShort, NoTraffic, OneNodeOnly, OwnResourceTrouble, RolloutJustBefore, RolloutRecent, ScaledToZero, Shows,
+    SpreadUnrelated, TrafficAbove, TrafficSustained, Unmeasured, WorkingSetAtLimit,
 };
 use Symptom as S;
 
@@ -93,6 +93,7 @@ pub const fn profile(cause: Cause) -> &'static Profile {
         Cause::SlowDependency => &SLOW_DEPENDENCY,
         Cause::OverRequested => &OVER_REQUESTED,
         Cause::IdleService => &IDLE_SERVICE,
+        Cause::ScaledToZero => &SCALED_TO_ZERO,
         Cause::SuspiciousWorkload => &SUSPICIOUS_WORKLOAD,
     }
 }
@@ -294,6 +295,19 @@ const IDLE_SERVICE: Profile = Profile {
     key: &[&[Shows(S::Idle)]],
     explains: &[S::Idle, S::TrafficLow, S::CpuLow],
     standalone: true,
+};
+
+const SCALED_TO_ZERO: Profile = Profile {
+    prior: PRIOR,
+    rows: &[
+        // Read from the cluster. That a person did it is no reason to undo it.
+        row(ScaledToZero, STRONG, -PROOF),
+        // Without callers it rests as it should.
+        row(CallersComplain, STRONG, -PROOF),
+    ],
+    key: &[&[ScaledToZero], &[CallersComplain]],
+    explains: &[S::Idle, S::TrafficLow, S::CpuLow, S::ReplicasUnavailable],
+    standalone: false,
 };
 
 const SUSPICIOUS_WORKLOAD: Profile = Profile {

@@ -1,6 +1,6 @@
 //! Carries acts out by commits (PROTOCOL.md: Act, Proof, Undo, GitOps).
 
-use crate::delivery::{DeliveryController as _, Synced};
+use crate::delivery::{DeliveryController as _, DeliveryWatch};
 use crate::git::Author;
 use crate::place::{Place, TRIES};
 use crate::plan::{self, Planned, Reading, STAMP};
@@ -97,39 +97,11 @@ impl GitOpsExecutor {
         self.place(service).is_some()
     }
 
-    /// Whether the commit `revision` (a receipt's `resource_version_after`) has reached the cluster: what the monitor waits for. Without a
-    /// controller nobody can say, and the merge is taken for it.
-    ///
-    /// # Errors
-    /// When git or the controller does not answer.
-    pub async fn synced(&self, service: &ServiceId, revision: &str) -> PortResult<Synced> {
-        let place = self.place_of(service)?;
-        let Some(controller) = &place.controller else { return Ok(Synced::Yes) };
-        let delivery = controller.delivery().await?;
-        let _turn = place.mirror.turn().await;
-        if delivery.applied.as_deref() != Some(revision) {
-            place.head().await?;
-        }
-        let mut contains = [false; 2];
-        for (contains, commit) in contains.iter_mut().zip([&delivery.applied, &delivery.attempted]) {
-            if let Some(commit) = commit {
-                *contains = place.mirror.is_ancestor(revision, commit).await?;
-            }
-        }
-        Ok(delivery.synced(contains[0], contains[1]))
-    }
-
-    /// Closes the request of a work that will not be done, and removes its branch. Nothing to close is no error.
-    ///
-    /// # Errors
-    /// When git or the forge does not answer.
-    pub async fn abandon(&self, work: &Work) -> PortResult<()> {
-        let place = self.place_of(&work.action().service)?;
-        let _turn = place.mirror.turn().await;
-        match &place.forge {
-            Some(forge) => request::abandon(place, forge, work).await,
-            None => Ok(()),
-        }
+    /// A watch over what delivers its branches.
+    #[must_use]
+    pub fn deliveries(&self) -> DeliveryWatch {
+        let delivered = self.places.iter().filter_map(|place| Some((place.mirror.name(), place.controller.clone()?)));
+        DeliveryWatch::new(delivered)
     }
 
     fn place(&self, service: &ServiceId) -> Option<&Place> {
@@ -227,6 +199,16 @@ impl RemediationExecutor for GitOpsExecutor {
             place.raise(&wanted, self.now()).await.map_err(later)?;
         }
         Ok(())
+    }
+
+    /// Closes the work's request, and removes its branch.
+    async fn abandon(&self, work: &Work) -> PortResult<()> {
+        let place = self.place_of(&work.action().service)?;
+        let _turn = place.mirror.turn().await;
+        match &place.forge {
+            Some(forge) => request::abandon(place, forge, work).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod settings;
 mod trailer;
 mod yaml;
 
-pub use delivery::{ArgoCd, Controller, Delivery, DeliveryController, Flux, ManagedBy, SelfHealWatch, Synced, managed_by};
+pub use delivery::{ArgoCd, Controller, Delivery, DeliveryController, DeliveryWatch, Flux, ManagedBy, managed_by};
 pub use executor::{Clock, GitOpsError, GitOpsExecutor};
 pub use routed::{Routed, Routes, is_want_of_rights};
 pub use settings::{ControllerKind, ControllerSettings, ForgeKind, ForgeSettings, GitOpsEntry, GitOpsProblem, GitOpsSettings, Route};

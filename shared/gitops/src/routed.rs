@@ -130,6 +130,14 @@ impl<D: RemediationExecutor, G: RemediationExecutor> RemediationExecutor for Rou
         }
     }
 
+    /// Only git leaves something to take back. Which way it was prepared is not known here.
+    async fn abandon(&self, work: &Work) -> PortResult<()> {
+        match self.routes.of_work(work) {
+            Some(_) => self.git.abandon(work).await,
+            None => Ok(()),
+        }
+    }
+
     /// Both: acts of either way may be under way.
     async fn fence_all(&self, token: FencingToken) -> PortResult<()> {
         self.git.fence_all(token).await?;

@@ -22,7 +22,7 @@ use picket_core::limits::LimitRule;
 use picket_core::outcome::Report;
 use picket_core::permit::Permit;
 use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, OuterLock, PortError, PortResult, RemediationExecutor};
-use picket_core::proposal::Proposal;
+use picket_core::proposal::{Proposal, Work};
 use picket_core::time::Timestamp;
 use recovery::is_granted;
 use std::collections::BTreeMap;
@@ -73,6 +73,8 @@ pub struct Actuator<C, X, A, J, L> {
     sent: BTreeMap<EntryId, SentClaim>,
     /// Claims refused for facts that were too old: the permit is still good, and the next claim is a request of its own.
     refused: BTreeMap<EntryId, u32>,
+    /// Cancelled before their claim, and perhaps made ready.
+    abandoned: Vec<Work>,
     /// Entries to be resolved by proof.
     unproven: Vec<JournalEntry>,
     /// Reports that the coordinator has not taken yet.
@@ -138,6 +140,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             permits: BTreeMap::new(),
             sent: BTreeMap::new(),
             refused: BTreeMap::new(),
+            abandoned: Vec::new(),
             unproven: Vec::new(),
             unreported: Vec::new(),
             unfenced: BTreeMap::new(),
@@ -167,16 +170,14 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         // A fence that cannot be raised now holds up no permit: where fences matter there are none.
         let fenced = self.raise_when_asked(&status, epoch, clock).await;
         self.follow_ledger(wait_ms).await?;
-        let mut permits = std::mem::take(&mut self.permits);
-        while let Some((_, wanted)) = permits.pop_first() {
-            if let Err(error) = self.act(epoch, &wanted, clock).await {
-                // The ledger's watch does not tell of these again: the next step goes on with them.
-                self.permits.append(&mut permits);
-                return Err(error);
-            }
+        let mut acted = Ok(());
+        for (_, wanted) in std::mem::take(&mut self.permits) {
+            // One that cannot be claimed yet (its checks are not green, its sink is away) holds up no other.
+            acted = acted.and(self.act(epoch, &wanted, clock).await);
         }
+        let abandoned = self.abandon_all().await;
         let taken_up = self.take_up(epoch, clock).await;
-        proven.and(taken_up).and(fenced)
+        proven.and(taken_up).and(fenced).and(acted).and(abandoned)
     }
 
     /// The epoch to act by: a new one when there is none, or when the coordinator that gave it is no more [M13].
@@ -232,10 +233,30 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             }
             // A claim whose answer was lost may be what changed the entry: the same request asks again.
             _ if self.sent.contains_key(&entry.id) => {}
-            _ => {
-                self.permits.remove(&entry.id);
+            (state, _) => {
+                let was_permitted = self.permits.remove(&entry.id).is_some();
+                // One that has only expired is proposed anew while its trouble lasts, and takes up what it had made ready.
+                if was_permitted && state == EntryState::Cancelled {
+                    self.abandoned.push(entry.work);
+                }
             }
         }
+    }
+
+    /// Takes back what was made ready for acts that will not be done.
+    async fn abandon_all(&mut self) -> PortResult<()> {
+        let mut first = Ok(());
+        for work in std::mem::take(&mut self.abandoned) {
+            match self.ports.executor.abandon(&work).await {
+                Ok(()) => {}
+                Err(error @ (PortError::Unavailable { .. } | PortError::Timeout { .. })) => {
+                    self.abandoned.push(work);
+                    first = first.and(Err(error));
+                }
+                Err(error) => tracing::warn!(%error, digest = %work.digest(), "what was made ready for a cancelled act was not taken back"),
+            }
+        }
+        first
     }
 
     async fn act(&mut self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {

@@ -10,7 +10,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// Who the API server says wrote a field.
-const FIELD_MANAGER: &str = "picket";
+pub(super) const FIELD_MANAGER: &str = "picket";
 /// Objects that one page of a list holds.
 const PAGE_LIMIT: usize = 500;
 /// Pages after which a list is given up: an API server that repeats its `continue` must not hold the reader for ever.

@@ -1,12 +1,13 @@
 //! What every store of objects must let the executor do. Run on the memory and on an API server.
 
 use super::objects::{Kind, Mode, Objects};
-use super::{ACTION_ID, Executor, FENCING_TOKEN, STAMPED_GENERATION, released_spec, stamp};
+use super::{ACTION_ID, Executor, FENCING_TOKEN, STAMPED_GENERATION, stamp};
 use picket_core::action::{Action, Remediation, RemediationKind};
 use picket_core::ids::ServiceId;
 use picket_core::outcome::{ObjectRef, Receipt};
 use picket_core::ports::{Before, PortError, Proof, RemediationExecutor as _};
 use picket_core::proposal::Work;
+use picket_core::quarantine::lifted_spec;
 use picket_core::scope::FencingToken;
 use picket_executor_conformance::{NOW, Sink, claimed};
 use serde_json::{Value, json};
@@ -82,6 +83,7 @@ pub(super) async fn all<W: World<Objects: Send + Sync> + Send + Sync, F: Future<
     what_cannot_be_done_is_refused_before_the_claim(&seeded(make().await)).await;
     what_does_not_hold_at_the_moment_of_the_act_is_refused(&make).await;
     a_second_quarantine_uses_the_same_policy(&seeded(make().await)).await;
+    what_was_scaled_to_zero_comes_back(&seeded(make().await)).await;
     for remediation in catalogue() {
         a_fence_on_the_target_turns_every_earlier_write_away(&ready_for(make().await, &remediation), &remediation).await;
         a_fence_on_all_turns_lower_tokens_away_and_lets_higher_ones_through(&ready_for(make().await, &remediation), &remediation).await;
@@ -95,6 +97,7 @@ fn catalogue() -> Vec<Remediation> {
         Remediation::RolloutRestart,
         Remediation::Rollback { to_revision: 1 },
         Remediation::Scale { replicas: 5, from: 3 },
+        Remediation::Scale { replicas: 0, from: 3 },
         Remediation::SetMemoryLimit { container: container(), limit_bytes: 1 << 30 },
         Remediation::SetResources { container: container(), cpu_request_millicores: 900, memory_bytes: 768 << 20 },
         Remediation::ExpandVolume { claim: "data-cart".into(), size_bytes: 20 << 30 },
@@ -239,7 +242,7 @@ async fn is_proven_absent_when_never_sent<W: World>(world: &W, remediation: &Rem
     assert_eq!(annotation(&fenced, FENCING_TOKEN).as_deref(), Some("8"));
     assert_eq!(annotation(&fenced, ACTION_ID), None, "the fence is no stamp");
     match &reading(&before)["target"] {
-        Value::Null => assert_eq!(fenced["spec"], released_spec()),
+        Value::Null => assert_eq!(fenced["spec"], lifted_spec()),
         target => assert_eq!(fenced["spec"], target["spec"]),
     }
     assert_eq!(prove().await.unwrap(), Proof::Absence, "{remediation:?}: the answer of the first proof may be lost too");
@@ -272,7 +275,7 @@ async fn is_taken_back_or_refused<W: World>(world: &W, remediation: &Remediation
     let made = world.read(&second.object).unwrap();
     assert_eq!(annotation(&made, ACTION_ID).as_deref(), Some("act-2"), "an undo bears its own stamp");
     match &reading(&before)["target"] {
-        Value::Null => assert_eq!(made["spec"], released_spec(), "what was created is made to do nothing"),
+        Value::Null => assert_eq!(made["spec"], lifted_spec(), "what was created is made to do nothing"),
         target => assert_eq!(made["spec"], target["spec"], "{remediation:?}"),
     }
     let proof = executor.prove(&"act-2".into(), FencingToken(8), &undo, &second, NOW).await.unwrap();
@@ -428,6 +431,18 @@ async fn what_does_not_hold_at_the_moment_of_the_act_is_refused<W: World, F: Fut
     refused(&world, "cert-manager did not make it", &[R::RenewCertificate]).await;
 }
 
+async fn what_was_scaled_to_zero_comes_back<W: World>(world: &W) {
+    let executor = executor(world);
+    for (entry, token, replicas, from, noted) in [("act-1", 7, 0, 3, Some("3")), ("act-2", 8, 3, 0, None)] {
+        let work = work(Remediation::Scale { replicas, from });
+        let before = executor.prepare(&work).await.unwrap();
+        executor.execute(&claimed(entry, &work, token), &before, NOW).await.unwrap();
+        let made = world.read(&before.object).unwrap();
+        assert_eq!(made["spec"]["replicas"], replicas);
+        assert_eq!(annotation(&made, stamp::REPLICAS_BEFORE_ZERO).as_deref(), noted);
+    }
+}
+
 async fn a_second_quarantine_uses_the_same_policy<W: World>(world: &W) {
     let (executor, work) = (executor(world), work(Remediation::Quarantine));
     let before = executor.prepare(&work).await.unwrap();
@@ -439,7 +454,7 @@ async fn a_second_quarantine_uses_the_same_policy<W: World>(world: &W) {
     let receipt = executor.execute(&claimed("act-3", &work, 9), &third, NOW).await.unwrap();
     let made = world.read(&third.object).unwrap();
     assert_eq!(made["spec"]["podSelector"]["matchLabels"], json!({"app": "cart"}));
-    assert_eq!(receipt.before["/spec"], released_spec());
+    assert_eq!(receipt.before["/spec"], lifted_spec());
 }
 
 /// Whoever claimed it is silent, and its journal is not here.
@@ -450,7 +465,7 @@ async fn a_fence_on_the_target_turns_every_earlier_write_away<W: World>(world: &
     executor.fence(&work, FencingToken(9)).await.unwrap();
     let fenced = world.read(&before.object).unwrap();
     assert_eq!((annotation(&fenced, FENCING_TOKEN).as_deref(), annotation(&fenced, ACTION_ID)), (Some("9"), None), "{remediation:?}");
-    assert_eq!(fenced["spec"], untouched.map_or_else(released_spec, |object| object["spec"].clone()), "the fence and nothing else");
+    assert_eq!(fenced["spec"], untouched.map_or_else(lifted_spec, |object| object["spec"].clone()), "the fence and nothing else");
     executor.fence(&work, FencingToken(8)).await.unwrap();
     executor.fence(&work, FencingToken(9)).await.unwrap();
     assert_eq!(world.read(&before.object).unwrap(), fenced, "{remediation:?}: what stands is not raised again");

@@ -1,6 +1,6 @@
 //! Whether what a manifest says stands in the cluster.
 
-use super::quantity;
+use picket_core::quantity;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -5,16 +5,19 @@
 
 use super::executor::{blank, version};
 use super::objects::{Kind, Mode, Objects};
-use super::{plan, quarantine, stamp};
+use super::{plan, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::outcome::ObjectRef;
 use picket_core::ports::{PortError, PortResult};
+use picket_core::quarantine;
 use picket_core::scope::FencingToken;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Times that a fence is tried on an object that changes under it, before it is left for later.
 pub(super) const TRIES: usize = 5;
+/// A name that stands for any: rights are asked by namespace.
+const ANY: &str = "any";
 
 /// Raises the fence on exactly that version, and changes nothing else.
 pub(super) async fn raise<O: Objects>(objects: &O, at: &ObjectRef, resource_version: &str, fence: FencingToken) -> PortResult<()> {
@@ -23,7 +26,7 @@ pub(super) async fn raise<O: Objects>(objects: &O, at: &ObjectRef, resource_vers
         // Nothing was there: the name is taken by a policy that does nothing, and a late create finds it taken.
         let mut inert = blank(at);
         inert["metadata"]["annotations"] = annotations;
-        inert["spec"] = quarantine::released_spec();
+        inert["spec"] = quarantine::lifted_spec();
         return objects.create(at, &inert, Mode::Commit).await.map(drop);
     }
     let patch = json!({"metadata": {"resourceVersion": resource_version, "annotations": annotations}});
@@ -52,13 +55,38 @@ pub(super) async fn of_namespaces<O: Objects>(objects: &O, token: FencingToken) 
             namespaces.entry(namespace).or_default().push(deployment);
         }
     }
-    for name in namespaces.keys() {
-        stand(objects, &Kind::namespace(name), token, false).await?;
+    let mut raised = Vec::new();
+    for (name, deployments) in &namespaces {
+        match stand(objects, &Kind::namespace(name), token, false).await {
+            Ok(()) => raised.push((*name, deployments)),
+            // Whoever may write nothing there has nothing under way there, and needs no fence.
+            Err(PortError::Refused { .. }) if !may_write_in(objects, name).await? => {}
+            Err(error) => return Err(error),
+        }
     }
-    for (name, deployments) in namespaces {
-        goes_by(objects, name, &deployments, token).await?;
+    for (name, deployments) in raised {
+        goes_by(objects, name, deployments, token).await?;
     }
     Ok(())
+}
+
+/// What acts write, by one verb each.
+const WRITES: [(&str, Kind); 6] = [
+    ("patch", Kind::Deployment),
+    ("patch", Kind::HorizontalPodAutoscaler),
+    ("patch", Kind::PersistentVolumeClaim),
+    ("patch", Kind::Secret),
+    ("create", Kind::NetworkPolicy),
+    ("patch", Kind::NetworkPolicy),
+];
+
+async fn may_write_in<O: Objects>(objects: &O, namespace: &str) -> PortResult<bool> {
+    for (verb, kind) in WRITES {
+        if objects.may(verb, &kind.named(namespace, ANY)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The server reads a namespace's fence from a cache: for a moment after the raise it still lets lower tokens through. A write under one is
@@ -138,6 +166,8 @@ mod tests {
         /// Dry runs that are let through before the policies see what stands.
         late: AtomicUsize,
         policies: bool,
+        /// May write nothing but objects of this kind.
+        only: Option<Kind>,
     }
 
     impl Objects for Server {
@@ -148,6 +178,9 @@ mod tests {
             self.objects.list(kind, namespace).await
         }
         async fn patch(&self, at: &ObjectRef, patch: &Value, mode: Mode) -> PortResult<Value> {
+            if self.only.is_some_and(|kind| kind.as_str() != at.kind) {
+                return Err(PortError::Refused { what: at.kind.clone(), why: "is forbidden".into() });
+            }
             let bears_token = !patch["metadata"]["annotations"][stamp::FENCING_TOKEN].is_null();
             let late = mode == Mode::DryRun && bears_token && self.late.load(Ordering::Relaxed) > 0;
             if late {
@@ -158,21 +191,21 @@ mod tests {
         async fn create(&self, at: &ObjectRef, object: &Value, mode: Mode) -> PortResult<Value> {
             self.objects.create(at, object, mode).await
         }
-        async fn may(&self, verb: &str, at: &ObjectRef) -> PortResult<bool> {
-            self.objects.may(verb, at).await
+        async fn may(&self, _verb: &str, at: &ObjectRef) -> PortResult<bool> {
+            Ok(self.only.is_none_or(|kind| kind.as_str() == at.kind))
         }
     }
 
-    fn server(late: usize, policies: bool) -> Executor<Server> {
+    fn server(late: usize, policies: bool, only: Option<Kind>) -> Executor<Server> {
         let objects = InMemoryObjects::default();
         objects.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
         objects.put(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "namespace": "shop"}, "spec": {}}));
-        Executor::new(Server { objects, late: late.into(), policies })
+        Executor::new(Server { objects, late: late.into(), policies, only })
     }
 
     #[tokio::test]
     async fn a_fence_stands_once_the_server_goes_by_it() {
-        let server = server(2, true);
+        let server = server(2, true, None);
         for _ in 0..2 {
             let answer = server.fence_all(FencingToken(9)).await;
             assert!(matches!(&answer, Err(PortError::Unavailable { why, .. }) if why.contains("token 8")), "{answer:?}");
@@ -182,6 +215,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_without_policies_holds_up_no_stop() {
-        server(0, false).fence_all(FencingToken(9)).await.unwrap();
+        server(0, false, None).fence_all(FencingToken(9)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_nothing_may_be_written_no_fence_is_missed() {
+        let rights = |only| server(0, true, Some(only));
+        rights(Kind::Pod).fence_all(FencingToken(9)).await.unwrap();
+        let answer = rights(Kind::Secret).fence_all(FencingToken(9)).await;
+        assert!(matches!(&answer, Err(PortError::Refused { what, .. }) if what == "Namespace"), "{answer:?}: a secret may be written");
     }
 }

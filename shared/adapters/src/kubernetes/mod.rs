@@ -17,8 +17,6 @@ mod objects;
 mod patch;
 mod plan;
 mod preconditions;
-mod quantity;
-mod quarantine;
 mod reader;
 mod rollout;
 mod stamp;
@@ -37,7 +35,6 @@ pub use executor::Executor;
 pub use in_memory::InMemoryObjects;
 pub use inspection::{Enforcement, Rights};
 pub use objects::{Kind, Mode, Objects};
-pub use quarantine::{policy_name, released_spec};
 pub use reader::{KubernetesReader, Reader};
 pub use stamp::{ACTION_ID, FENCING_TOKEN, STAMPED_GENERATION};
 

@@ -2,12 +2,13 @@
 
 use super::objects::Kind;
 use super::patch::{Fields, standing};
-use super::{quantity, quarantine, stamp};
+use super::stamp;
 use picket_core::action::{Action, Remediation, Reversibility};
 use picket_core::ids::EntryId;
 use picket_core::outcome::{ObjectRef, Receipt};
 use picket_core::proposal::Work;
 use picket_core::time::Timestamp;
+use picket_core::{quantity, quarantine};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -91,7 +92,7 @@ pub(super) fn fields(work: &Work, reading: &Reading, entry: &EntryId, now: Times
 fn forward(remediation: &Remediation, reading: &Reading, entry: &EntryId, now: Timestamp) -> Result<Fields, String> {
     if matches!(remediation, Remediation::Quarantine) {
         let labels = reading.pod_labels.as_ref().ok_or("the labels of the workload's pods are not known")?;
-        return Ok(Fields::from([("/spec".to_owned(), quarantine::quarantine_spec(labels))]));
+        return Ok(Fields::from([("/spec".to_owned(), quarantine::closed_spec(labels))]));
     }
     let target = reading.target.as_ref().ok_or("it does not exist")?;
     Ok(match remediation {
@@ -106,7 +107,13 @@ fn forward(remediation: &Remediation, reading: &Reading, entry: &EntryId, now: T
             if (replicas > from) != (u64::from(*replicas) > standing) {
                 return Err(format!("it has {standing} replicas, not {from} as when this was proposed"));
             }
-            Fields::from([("/spec/replicas".to_owned(), json!(replicas))])
+            let mut fields = Fields::from([("/spec/replicas".to_owned(), json!(replicas))]);
+            // What it goes back to is noted as long as it stands at zero.
+            if (*replicas == 0) != (standing == 0) {
+                let before_zero = if standing > 0 { json!(standing.to_string()) } else { Value::Null };
+                fields.insert(stamp::annotation(stamp::REPLICAS_BEFORE_ZERO), before_zero);
+            }
+            fields
         }
         Remediation::SetMemoryLimit { container, limit_bytes } => {
             let at = container_path(target, container)?;
@@ -169,7 +176,7 @@ fn backward(action: &Action, reading: &Reading, receipt: &Receipt) -> Result<Fie
     fields.remove(&stamp);
     // What the act created is not deleted: it is made to do nothing.
     if let Some(spec) = fields.get_mut("/spec").filter(|spec| spec.is_null()) {
-        *spec = quarantine::released_spec();
+        *spec = quarantine::lifted_spec();
     }
     Ok(fields)
 }

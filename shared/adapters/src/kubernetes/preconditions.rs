@@ -1,10 +1,11 @@
 //! The catalogue's preconditions, looked up in a cluster at the moment of the act.
 
 use super::objects::{Kind, Objects};
-use super::{quantity, reader, rollout, stamp};
+use super::{reader, rollout, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::ports::PortResult;
 use picket_core::precondition::{GROWTH_MAX, Precondition};
+use picket_core::quantity;
 use serde_json::Value;
 
 /// Why the act must not be done to this target now; `None` when nothing is in its way.

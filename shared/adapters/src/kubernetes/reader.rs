@@ -1,12 +1,14 @@
 //! Reads a cluster for its observer: pods per service, and the figures that stand in its objects.
 
+use super::api::FIELD_MANAGER;
 use super::objects::{Kind, Objects};
-use super::{ApiObjects, delivered, quantity, rollout, stamp};
+use super::{ApiObjects, delivered, rollout, stamp};
 use picket_core::facts::{LABELS_MAX, PODS_MAX, ServiceFacts};
 use picket_core::foreign::LastWrites;
 use picket_core::ids::{ClusterName, EntryId, ServiceId};
 use picket_core::outcome::Receipt;
 use picket_core::ports::{Autoscaler, ClusterReader, PortResult, Readings};
+use picket_core::quantity;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -180,11 +182,18 @@ fn readings(deployment: &Value, sets: &[Value]) -> Readings {
         memory_request_bytes: resource("/resources/requests/memory"),
         cpu_request_cores: resource("/resources/requests/cpu"),
         replicas_desired: count(deployment, "/spec/replicas"),
+        replicas_before_zero: replicas_before_zero(deployment),
         revision: revisions(deployment, sets),
         last_writes: last_writes(deployment, sets),
         container: main.and_then(|c| c["name"].as_str()).map(ToOwned::to_owned),
         ..Readings::default()
     }
+}
+
+/// Only where picket was the last to set the replicas: zero that somebody else has set is theirs.
+fn replicas_before_zero(deployment: &Value) -> Option<u32> {
+    let zero = count(deployment, "/spec/replicas") == Some(0) && manager_of(deployment, "f:replicas").as_deref() == Some(FIELD_MANAGER);
+    stamp::read(deployment, stamp::REPLICAS_BEFORE_ZERO).filter(|_| zero)?.parse().ok()
 }
 
 /// The revision in force and the newest before it that can still be gone back to.
@@ -291,6 +300,19 @@ mod tests {
         objects.put(json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "new", "namespace": "shop"},
             "spec": {"selector": {}}}));
         assert_eq!(read(&objects).await.1.disruptions_allowed, Some(0), "over everything, and not counted yet");
+    }
+
+    #[tokio::test]
+    async fn what_it_had_before_picket_scaled_it_to_zero_is_read() {
+        for (replicas, manager, before) in [(0, "picket", Some(3)), (0, "kubectl", None), (2, "picket", None)] {
+            let objects = InMemoryObjects::default();
+            let mut resting = deployment();
+            resting["spec"]["replicas"] = json!(replicas);
+            resting["metadata"]["annotations"][stamp::REPLICAS_BEFORE_ZERO] = json!("3");
+            resting["metadata"]["managedFields"] = json!([{"manager": manager, "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+            objects.put(resting);
+            assert_eq!(read(&objects).await.2.replicas_before_zero, before, "{replicas} by {manager}");
+        }
     }
 
     #[tokio::test]

@@ -14,6 +14,9 @@ pub const FENCING_TOKEN: &str = "picket.dev/fencing-token";
 /// `metadata.generation` that picket's write made: a rollout of a later generation is somebody else's.
 pub const STAMPED_GENERATION: &str = "picket.dev/stamped-generation";
 
+/// Replicas that a workload had before picket scaled it to zero: what it goes back to when it is called again.
+pub const REPLICAS_BEFORE_ZERO: &str = "picket.dev/replicas-before-zero";
+
 /// Pointer of an annotation.
 pub(super) fn annotation(key: &str) -> String {
     format!("/metadata/annotations/{}", super::patch::step(key))

@@ -47,6 +47,7 @@ impl ServiceState {
             revision,
             container: self.container.clone(),
             // Telemetry does not say what sets replicas, and who wrote what.
+            replicas_before_zero: None,
             autoscaler: None,
             last_writes: LastWrites::default(),
             receding: Receding {

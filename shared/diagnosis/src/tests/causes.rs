@@ -205,6 +205,22 @@ fn what_finops_and_secops_see() {
 }
 
 #[test]
+fn what_picket_scaled_to_zero_is_called_again() {
+    let asleep = |desired, before| {
+        let scene = Scene::new(120).shows("search", Symptom::DependencyErrorsHigh, 90).newest(|a| a.peer = Some(id("index")));
+        scene.shows("search", Symptom::ErrorRateHigh, 90).reads("index", move |r| {
+            (r.replicas_desired, r.replicas_before_zero, r.request_rate) = (Some(desired), before, None);
+        })
+    };
+    let (_, remedy) = expect(&asleep(0, Some(3)), Cause::ScaledToZero, "index");
+    assert_eq!(remedy, Some(Remediation::Scale { replicas: 3, from: 0 }));
+    for (desired, before, why) in [(0, None, "a person did it"), (2, Some(3), "it is back already")] {
+        let diagnosis = asleep(desired, before).diagnose();
+        assert!(!matches!(&diagnosis.verdict, Verdict::Cause { cause: Cause::ScaledToZero, .. }), "{why}: {diagnosis:?}");
+    }
+}
+
+#[test]
 fn overlapping_faults_do_not_hide_each_other() {
     let both = memory_limit().shows("index", Symptom::LatencyHigh, 40).rollout("index", 30).shows("search", Symptom::LatencyHigh, 45);
     let diagnosis = both.diagnose();

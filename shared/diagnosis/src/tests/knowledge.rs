@@ -7,7 +7,7 @@ use picket_core::ports::{Embedder, Embedding, KnowledgeBase, PortError, PortResu
 use std::collections::BTreeSet;
 
 /// What an operator might type about each cause.
-const ASKED: [(&str, Cause); 14] = [
+const ASKED: [(&str, Cause); 15] = [
     ("container OOMKilled, working set on a plateau at the memory limit", Cause::MemoryLimitTooLow),
     ("exit code 137 killed for memory", Cause::MemoryLimitTooLow),
     ("memory rises steadily without load and is never given back", Cause::MemoryLeak),
@@ -20,6 +20,7 @@ const ASKED: [(&str, Cause); 14] = [
     ("waiting for a slow callee that many services call", Cause::SlowDependency),
     ("requests far above use, rightsizing", Cause::OverRequested),
     ("service without traffic costs money", Cause::IdleService),
+    ("scaled to zero and called again, callers get errors", Cause::ScaledToZero),
     ("falco shell in a container, intruder", Cause::SuspiciousWorkload),
     ("outbound connection to a mining pool", Cause::SuspiciousWorkload),
 ];

@@ -67,7 +67,6 @@ fn read(application: &Value) -> Delivery {
     let field = |pointer: &str| Some(text(application, pointer).to_owned()).filter(|text| !text.is_empty());
     let (sync, health) = (text(application, "/status/sync/status"), text(application, "/status/health/status"));
     let (phase, message) = (text(application, "/status/operationState/phase"), text(application, "/status/operationState/message"));
-    let running = phase == "Running" || phase == "Terminating";
     let last_synced = field("/status/operationState/syncResult/revision").filter(|_| phase == "Succeeded");
     // `Synced` compares the cluster with `status.sync.revision`, whoever applied it.
     let applied = if sync == "Synced" { field("/status/sync/revision") } else { last_synced };
@@ -83,9 +82,7 @@ fn read(application: &Value) -> Delivery {
     }
     Delivery {
         applied,
-        attempted: field("/status/operationState/syncResult/revision").or_else(|| field("/status/operationState/operation/sync/revision")),
         // Health is the observer's to judge: an application with an incident is not healthy.
-        is_ready: sync == "Synced" && !running,
         has_failed: matches!(phase, "Failed" | "Error") || !broken.is_empty(),
         why,
         out_of_sync: differing.take(OUT_OF_SYNC_MAX).map(named).collect(),

@@ -87,13 +87,9 @@ fn read(kustomization: &Value) -> Delivery {
     let conditions = kustomization.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     let ready = conditions.into_iter().find(|c| text(c, "/type") == "Ready");
     let status = ready.map_or("Unknown", |c| text(c, "/status"));
-    let generation = |pointer: &str| kustomization.pointer(pointer).and_then(Value::as_i64);
-    let observed = generation("/metadata/generation") == generation("/status/observedGeneration");
     let words = ready.map(|c| format!("{}: {}", text(c, "/reason"), text(c, "/message"))).unwrap_or_default();
     Delivery {
         applied: commit_of(text(kustomization, "/status/lastAppliedRevision")),
-        attempted: commit_of(text(kustomization, "/status/lastAttemptedRevision")),
-        is_ready: status == "True" && observed && !suspended,
         has_failed: status == "False" || suspended,
         why: if suspended { "it is suspended".to_owned() } else { words },
         out_of_sync: Vec::new(),

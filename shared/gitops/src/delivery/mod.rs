@@ -4,11 +4,13 @@ mod argocd;
 mod flux;
 mod managed_by;
 mod self_heal;
+mod watch;
 
 pub use argocd::ArgoCd;
 pub use flux::Flux;
 pub use managed_by::{ManagedBy, managed_by};
-pub use self_heal::SelfHealWatch;
+use self_heal::SelfHealWatch;
+pub use watch::DeliveryWatch;
 
 use crate::settings::{ControllerKind, ControllerSettings};
 use picket_core::ports::PortResult;
@@ -19,10 +21,6 @@ use std::time::Duration;
 pub struct Delivery {
     /// The commit that was applied last, as far as it says.
     pub applied: Option<String>,
-    /// The commit that it last tried, as far as it says.
-    pub attempted: Option<String>,
-    /// True when what it applied is all in place and well.
-    pub is_ready: bool,
     /// True when it failed, or is paused, and will not get further by itself.
     pub has_failed: bool,
     /// Its own words.
@@ -31,17 +29,6 @@ pub struct Delivery {
     pub out_of_sync: Vec<String>,
     /// True when it writes changes back that others made in the cluster.
     pub heals_itself: bool,
-}
-
-/// Whether a commit has reached the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Synced {
-    /// It, or a later commit, is applied and in place.
-    Yes,
-    /// Not yet; what is missing.
-    NotYet(String),
-    /// It will not without help; why.
-    Failed(String),
 }
 
 /// A delivery controller. Every call has a deadline.
@@ -87,21 +74,6 @@ impl DeliveryController for Controller {
         match self {
             Self::ArgoCd(argocd) => argocd.delivery().await,
             Self::Flux(flux) => flux.delivery().await,
-        }
-    }
-}
-
-impl Delivery {
-    /// Whether the commit has arrived; `contains` says whether one commit holds another (it, or a descendant).
-    #[must_use]
-    pub fn synced(&self, applied_contains: bool, attempted_contains: bool) -> Synced {
-        let told = |what: &str| if self.why.is_empty() { what.to_owned() } else { format!("{what}: {}", self.why) };
-        match (applied_contains, self.is_ready) {
-            (true, true) => Synced::Yes,
-            // A failure of an older commit says nothing of this one.
-            _ if self.has_failed && (applied_contains || attempted_contains) => Synced::Failed(told("the delivery failed")),
-            (true, false) => Synced::NotYet(told("it is applied and not in place yet")),
-            (false, _) => Synced::NotYet(told("it is not applied yet")),
         }
     }
 }

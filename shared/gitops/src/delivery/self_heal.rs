@@ -13,7 +13,7 @@ const OBJECTS_MAX: usize = 1000;
 
 /// Follows one delivery. Pure: what it says depends on what it was shown.
 #[derive(Clone, Debug, Default)]
-pub struct SelfHealWatch {
+pub(crate) struct SelfHealWatch {
     commit: Option<String>,
     out: BTreeMap<String, Seen>,
 }
@@ -27,7 +27,7 @@ struct Seen {
 impl SelfHealWatch {
     /// Takes a look in, and names the objects (`Kind namespace/name`) that fall out of sync again and again while the branch stays as it is:
     /// what is written to them directly does not last. Looks come in order of time.
-    pub fn observe(&mut self, delivery: &Delivery, now: Timestamp) -> Vec<String> {
+    pub(crate) fn observe(&mut self, delivery: &Delivery, now: Timestamp) -> Vec<String> {
         if !delivery.heals_itself || self.commit != delivery.applied {
             // Another commit is being delivered: differences are its own.
             self.out.clear();
@@ -60,8 +60,6 @@ mod tests {
     fn look(out: &[&str], applied: &str, heals_itself: bool) -> Delivery {
         Delivery {
             applied: Some(applied.into()),
-            attempted: None,
-            is_ready: out.is_empty(),
             has_failed: false,
             why: String::new(),
             out_of_sync: out.iter().map(|name| (*name).to_owned()).collect(),

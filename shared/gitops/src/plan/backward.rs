@@ -5,6 +5,7 @@ use crate::pointer::{Fields, standing};
 use crate::yaml::Told;
 use picket_core::action::{Action, Remediation, Reversibility};
 use picket_core::outcome::Receipt;
+use picket_core::quarantine::lifted_spec;
 use serde_json::Value;
 
 /// Every field that the act wrote must still stand; they become what they were, and no other. Where the file is as the act left it, it
@@ -28,7 +29,7 @@ pub(super) fn text(action: &Action, reading: &Reading, found: Option<&Manifest>,
     }
     let keys: Vec<String> = before.keys().cloned().collect();
     if matches!(action.remediation, Remediation::Quarantine) {
-        return Ok((keys, quarantine::file(&action.service, &quarantine::lifted())));
+        return Ok((keys, quarantine::file(&action.service, &lifted_spec())));
     }
     if let Some(earlier) = reading.earlier.as_ref().filter(|_| reading.left.as_ref() == Some(&file.text)) {
         return Ok((keys, earlier.clone()));

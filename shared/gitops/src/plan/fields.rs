@@ -1,9 +1,9 @@
 //! The fields that an act sets, as the direct executor sets them in the cluster.
 
-use super::quantity;
 use crate::pointer::{Fields, step};
 use crate::yaml::Told;
 use picket_core::action::Remediation;
+use picket_core::quantity;
 use picket_core::time::Timestamp;
 use serde_json::{Value, json};
 

@@ -2,11 +2,10 @@
 
 mod backward;
 mod fields;
-mod quantity;
 mod quarantine;
 
 pub(crate) use fields::restarted_at;
-pub(crate) use quarantine::{file_name, policy_name};
+pub(crate) use quarantine::file_name;
 
 use crate::git::{Change, File};
 use crate::manifest::{self, Manifest, Wanted};
@@ -15,6 +14,7 @@ use crate::yaml::{self, Told};
 use picket_core::action::{Action, Remediation};
 use picket_core::outcome::{IN_GIT, ObjectRef};
 use picket_core::proposal::Work;
+use picket_core::quarantine::{closed_spec, policy_name};
 use picket_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ fn forward(action: &Action, reading: &Reading, found: Option<&Manifest>, at: Tim
                 return Err("a policy of this name exists and is not picket's".to_owned());
             }
             let labels = reading.pod_labels.as_ref().ok_or("the labels of the workload's pods are not known")?;
-            Ok((vec!["/spec".to_owned()], quarantine::file(&action.service, &quarantine::closed(labels))))
+            Ok((vec!["/spec".to_owned()], quarantine::file(&action.service, &closed_spec(labels))))
         }
         Remediation::Rollback { .. } => {
             let file = reading.file.as_ref().ok_or("it does not exist")?;

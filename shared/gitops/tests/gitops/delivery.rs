@@ -4,7 +4,7 @@ use crate::repository::{CART, NOW, Repository, cart, scale};
 use crate::server::Server;
 use picket_core::ports::{PortError, RemediationExecutor as _};
 use picket_executor_conformance::claimed;
-use picket_gitops::{ControllerKind, ControllerSettings, DeliveryController as _, Flux, GitOpsSettings, Synced};
+use picket_gitops::{ControllerKind, ControllerSettings, DeliveryController as _, Flux, GitOpsSettings};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn show(object: &Object, value: Value) {
 async fn argo_cd_is_asked_for_the_merged_commit_and_then_followed() {
     let repository = Repository::new();
     let (server, object, settings) = controller(&repository, ControllerKind::ArgoCd).await;
-    let (executor, service) = (repository.executor_with(&settings, "state"), scale(5).action().service.clone());
+    let executor = repository.executor_with(&settings, "state");
     let before = executor.prepare(&scale(5)).await.unwrap();
     let commit = executor.execute(&claimed("act-1", &scale(5), 7), &before, NOW).await.unwrap().resource_version_after;
     let refreshed = &server.asked("GET", APPLICATION)[0];
@@ -56,29 +56,52 @@ async fn argo_cd_is_asked_for_the_merged_commit_and_then_followed() {
     assert_eq!((&synced[0].body["revision"], &synced[0].body["prune"]), (&json!(commit), &json!(false)));
     assert!(server.all().iter().all(|asked| !asked.path.contains("rollback")));
 
-    let is = async || executor.synced(&service, &commit).await.unwrap();
-    show(&object, json!({"status": {"sync": {"status": "OutOfSync", "revision": commit}, "health": {"status": "Healthy"}}}));
-    assert!(matches!(is().await, Synced::NotYet(_)), "that it was compared with the commit is not that it was applied");
+    let argocd = picket_gitops::ArgoCd::new(&settings.entries[0].controller, Duration::from_secs(5)).unwrap();
     let operation = |phase: &str| json!({"phase": phase, "message": "one or more objects failed", "syncResult": {"revision": commit}});
-    show(&object, json!({"status": {"sync": {"status": "OutOfSync", "revision": commit}, "operationState": operation("Failed")}}));
-    assert!(matches!(is().await, Synced::Failed(why) if why.contains("objects failed")));
-    show(&object, json!({"status": {"sync": {"status": "Synced", "revision": commit}, "operationState": operation("Running")}}));
-    assert!(matches!(is().await, Synced::NotYet(_)));
-    show(
-        &object,
-        json!({"status": {"sync": {"status": "Synced", "revision": before.resource_version}, "operationState": operation("Succeeded")}}),
-    );
-    assert!(matches!(is().await, Synced::NotYet(_)), "the commit before");
-    show(
-        &object,
-        json!({"status": {"sync": {"status": "Synced", "revision": commit}, "health": {"status": "Degraded"}, "operationState": operation("Succeeded")}}),
-    );
-    assert_eq!(is().await, Synced::Yes, "health is the observer's to judge");
-    repository.commit("by hand", &[("README.md", "two carts\n")]);
-    show(&object, json!({"status": {"sync": {"status": "Synced", "revision": repository.head()}}}));
-    assert_eq!(is().await, Synced::Yes, "a later commit holds it");
+    let old = before.resource_version.as_str();
+    // What it shows, the commit that is applied, and whether it gets no further.
+    let cases = [
+        (json!({"sync": {"status": "OutOfSync", "revision": commit}, "health": {"status": "Healthy"}}), None, false),
+        (json!({"sync": {"status": "OutOfSync", "revision": commit}, "operationState": operation("Failed")}), None, true),
+        (json!({"sync": {"status": "Synced", "revision": commit}, "operationState": operation("Running")}), Some(commit.as_str()), false),
+        (json!({"sync": {"status": "Synced", "revision": old}, "operationState": operation("Succeeded")}), Some(old), false),
+        // Health is the observer's to judge.
+        (json!({"sync": {"status": "Synced", "revision": commit}, "health": {"status": "Degraded"}}), Some(commit.as_str()), false),
+    ];
+    for (status, applied, has_failed) in cases {
+        show(&object, json!({ "status": status }));
+        let is = argocd.delivery().await.unwrap();
+        assert_eq!((is.applied.as_deref(), is.has_failed), (applied, has_failed), "{status}");
+        assert!(!has_failed || is.why.contains("objects failed"), "{}", is.why);
+    }
     *object.lock().unwrap() = (503, json!({"error": "away"}));
-    assert!(matches!(executor.synced(&service, &commit).await, Err(PortError::Unavailable { .. })));
+    assert!(matches!(argocd.delivery().await, Err(PortError::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn trouble_with_a_delivery_is_told_once() {
+    let repository = Repository::new();
+    let (_server, object, settings) = controller(&repository, ControllerKind::ArgoCd).await;
+    let mut watch = repository.executor_with(&settings, "state").deliveries();
+    let heals = json!({"syncPolicy": {"automated": {"selfHeal": true}}});
+    let cart = |status: &str| {
+        json!({"spec": heals, "status": {"sync": {"status": status, "revision": "c"},
+            "operationState": {"phase": "Succeeded", "syncResult": {"revision": "c"}},
+            "resources": [{"kind": "Deployment", "namespace": "shop", "name": "cart", "status": status}]}})
+    };
+    let mut told = Vec::new();
+    for turn in 0..10 {
+        show(&object, cart(if turn % 2 == 0 { "OutOfSync" } else { "Synced" }));
+        told.extend(watch.look(picket_core::time::Timestamp(turn * 30_000)).await);
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("Deployment shop/cart is changed in the cluster and written back"), "{told:?}");
+    show(&object, json!({"status": {"operationState": {"phase": "Failed", "message": "no such image"}}}));
+    let mut look = async || watch.look(picket_core::time::Timestamp(400_000)).await;
+    assert!(matches!(&look().await[..], [failed] if failed.contains("no such image")));
+    assert_eq!(look().await, Vec::<String>::new());
+    *object.lock().unwrap() = (503, json!({"error": "away"}));
+    assert_eq!((look().await.len(), look().await.len()), (1, 0));
 }
 
 #[tokio::test]
@@ -113,7 +136,7 @@ async fn flux_is_asked_through_its_objects() {
     let repository = Repository::new();
     let (server, object, settings) = controller(&repository, ControllerKind::Flux).await;
     show(&object, json!({"spec": {"sourceRef": {"kind": "GitRepository", "name": "deploy"}}}));
-    let (executor, service) = (repository.executor_with(&settings, "state"), scale(5).action().service.clone());
+    let executor = repository.executor_with(&settings, "state");
     let before = executor.prepare(&scale(5)).await.unwrap();
     let commit = executor.execute(&claimed("act-1", &scale(5), 7), &before, NOW).await.unwrap().resource_version_after;
     for path in [SOURCE, KUSTOMIZATION] {
@@ -124,36 +147,26 @@ async fn flux_is_asked_through_its_objects() {
         assert!(mark.contains(&commit), "{mark}");
         assert_eq!(asked[0].body.as_object().unwrap().len(), 1);
     }
-    let is = async || executor.synced(&service, &commit).await.unwrap();
-    let status = |status: &str, applied: &str, attempted: &str, generation: u64| {
-        json!({"metadata": {"generation": 2}, "status": {"observedGeneration": generation, "lastAppliedRevision": format!("main@sha1:{applied}"),
-            "lastAttemptedRevision": format!("main@sha1:{attempted}"),
+    let flux = Flux::new(&settings.entries[0].controller, Duration::from_secs(5)).unwrap();
+    let status = |status: &str, applied: &str| {
+        json!({"status": {"lastAppliedRevision": format!("main@sha1:{applied}"),
             "conditions": [{"type": "Ready", "status": status, "reason": "Because", "message": "of this"}]}})
     };
     let old = &before.resource_version;
-    show(&object, status("True", old, old, 2));
-    assert!(matches!(is().await, Synced::NotYet(_)));
-    show(&object, status("False", old, old, 2));
-    assert!(matches!(is().await, Synced::NotYet(_)), "what failed was the commit before");
-    show(&object, status("False", old, &commit, 2));
-    assert!(matches!(is().await, Synced::Failed(why) if why.contains("Because: of this")));
-    show(&object, status("True", &commit, &commit, 1));
-    assert!(matches!(is().await, Synced::NotYet(_)), "the condition is of an older generation");
-    show(&object, status("True", &commit, &commit, 2));
-    assert_eq!(is().await, Synced::Yes);
-    let mut suspended = status("True", &commit, &commit, 2);
+    let mut suspended = status("True", &commit);
     suspended["spec"] = json!({"suspend": true});
-    show(&object, suspended);
-    assert!(matches!(is().await, Synced::Failed(why) if why.contains("suspended")));
-
-    let flux = Flux::new(&settings.entries[0].controller, Duration::from_secs(5)).unwrap();
+    let cases = [
+        (status("True", old), old, false, ""),
+        (status("False", old), old, true, "Because: of this"),
+        (status("True", &commit), &commit, false, ""),
+        (suspended, &commit, true, "suspended"),
+    ];
+    for (shown, applied, has_failed, why) in cases {
+        show(&object, shown.clone());
+        let is = flux.delivery().await.unwrap();
+        assert_eq!((is.applied.as_ref(), is.has_failed), (Some(applied), has_failed), "{shown}");
+        assert!(is.why.contains(why), "{}", is.why);
+    }
     flux.suspend(false).await.unwrap();
     assert_eq!(server.asked("PATCH", KUSTOMIZATION).last().unwrap().body, json!({"spec": {"suspend": false}}));
-}
-
-#[tokio::test]
-async fn without_a_controller_the_merge_is_taken_for_the_delivery() {
-    let repository = Repository::new();
-    let answer = repository.executor().synced(&scale(5).action().service, &repository.head()).await.unwrap();
-    assert_eq!(answer, Synced::Yes);
 }

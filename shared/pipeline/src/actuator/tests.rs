@@ -2,6 +2,7 @@
 
 mod fencing;
 mod keeping;
+mod waiting;
 
 use super::{Actuator, ActuatorPorts, ActuatorSettings, OuterLocking};
 use ed25519_dalek::SigningKey;
@@ -157,6 +158,8 @@ struct World {
     audit: InMemoryAuditLog,
     journal: Arc<tempfile::TempDir>,
     sinks_away: Arc<AtomicBool>,
+    /// Readings of a target that are not to be had yet.
+    not_ready: Arc<AtomicU64>,
 }
 
 impl World {
@@ -171,6 +174,7 @@ impl World {
             audit: InMemoryAuditLog::default(),
             journal: Arc::new(tempfile::tempdir().unwrap()),
             sinks_away: Arc::default(),
+            not_ready: Arc::default(),
         }
     }
 
@@ -341,6 +345,9 @@ impl Coordinator for World {
 impl RemediationExecutor for World {
     async fn prepare(&self, _work: &Work) -> PortResult<Before> {
         self.tell("read");
+        if self.not_ready.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(PortError::Unavailable { what: "the merge".into(), why: "its checks are not green yet".into() });
+        }
         Ok(Before { object: ObjectRef::default(), resource_version: "7".into(), token: None, content: serde_json::json!("whole") })
     }
 
@@ -363,6 +370,14 @@ impl RemediationExecutor for World {
         self.tell(&format!("fence all {token}"));
         if self.sinks_away.load(Ordering::SeqCst) {
             return Err(PortError::Unavailable { what: "cluster".into(), why: "away".into() });
+        }
+        Ok(())
+    }
+
+    async fn abandon(&self, _: &Work) -> PortResult<()> {
+        self.tell("abandon");
+        if self.sinks_away.load(Ordering::SeqCst) {
+            return Err(PortError::Unavailable { what: "forge".into(), why: "away".into() });
         }
         Ok(())
     }

@@ -147,6 +147,7 @@ impl ClusterView {
             cpu_request_cores: known.cpu_request_cores.or(seen.cpu_request_cores),
             memory_request_bytes: known.memory_request_bytes.or(seen.memory_request_bytes),
             replicas_desired: known.replicas_desired.or(seen.replicas_desired),
+            replicas_before_zero: known.replicas_before_zero,
             revision: known.revision.or(seen.revision),
             autoscaler: known.autoscaler.clone(),
             container: known.container.clone().or_else(|| seen.container.clone()),

@@ -8,10 +8,11 @@ pub fn policy_name(service: &str) -> String {
     format!("picket-quarantine-{service}")
 }
 
-/// Denies everything to and from the pods but name resolution.
+/// Its spec: denies everything to and from the pods but name resolution.
 ///
 /// Network policies add up: what another policy allows these pods stays allowed. Cutting that off too needs an admin policy.
-pub(super) fn quarantine_spec(pod_labels: &Value) -> Value {
+#[must_use]
+pub fn closed_spec(pod_labels: &Value) -> Value {
     let dns = [json!({"protocol": "UDP", "port": 53}), json!({"protocol": "TCP", "port": 53})];
     json!({
         "podSelector": {"matchLabels": pod_labels},
@@ -20,12 +21,12 @@ pub(super) fn quarantine_spec(pod_labels: &Value) -> Value {
     })
 }
 
-/// The policy once lifted: it allows all, and selects no pod.
+/// Its spec once lifted: it allows all, and selects no pod.
 ///
-/// Picket may not delete (the shipped role has no such verb), and an allow-all on the service's pods would open what the site's own
-/// policies close, because policies add up.
+/// It is not deleted: picket's role has no such verb, and where a controller does not prune, a file that is gone would leave the policy
+/// standing. An allow-all on the service's pods would open what the site's own policies close, because policies add up.
 #[must_use]
-pub fn released_spec() -> Value {
+pub fn lifted_spec() -> Value {
     json!({
         "podSelector": {"matchLabels": {"picket.dev/quarantine": "lifted"}},
         "policyTypes": ["Ingress", "Egress"],
