@@ -9,6 +9,8 @@ mod world;
 
 #[cfg(test)]
 mod earn_tests;
+#[cfg(test)]
+mod zero_tests;
 
 /// Measures.
 #[derive(Clone, Debug, clap::Subcommand)]

@@ -239,10 +239,19 @@ impl World {
         })
     }
 
+    /// A cluster's API, with the actuator's credentials.
+    #[cfg(test)]
+    pub fn written_to(&self, cluster: usize) -> ApiObjects {
+        let sim = self.clusters.values().nth(cluster).expect("a cluster of the run").clone();
+        let tokens = ApiTokens { read: "read".into(), write: "write".into() };
+        ApiObjects::new(client_from_router(kubernetes_api::router(sim, tokens), "write"), CALL_TIMEOUT_MS)
+    }
+
+    /// Goes on for so long.
     pub async fn run(&mut self, duration_s: i64) -> anyhow::Result<()> {
-        let end = START.plus_ms(duration_s * 1000);
+        let mut now = Timestamp(self.now.load(Ordering::SeqCst));
+        let end = now.plus_ms(duration_s * 1000);
         let mut patience = Patience::default();
-        let mut now = START;
         while now < end {
             now = now.plus_ms(STEP_MS);
             self.now.store(now.0, Ordering::SeqCst);

@@ -36,7 +36,7 @@ pub use in_memory::InMemoryObjects;
 pub use inspection::{Enforcement, Rights};
 pub use objects::{Kind, Mode, Objects};
 pub use reader::{KubernetesReader, Reader};
-pub use stamp::{ACTION_ID, FENCING_TOKEN, STAMPED_GENERATION};
+pub use stamp::{ACTION_ID, FENCING_TOKEN, REPLICAS_BEFORE_ZERO, STAMPED_GENERATION};
 
 /// Carries acts out in a real cluster.
 pub type KubernetesExecutor = Executor<ApiObjects>;
