@@ -8,6 +8,7 @@ use picket_adapters::candle::{CachedEmbedder, CrossEncoder, MiniLm, model};
 use picket_coordinator_client::CoordinatorClient;
 use picket_core::ids::{AgentKind, Principal};
 use picket_core::phase::Phase;
+use picket_core::policy::Policy;
 use picket_core::ports::Coordinator as _;
 use picket_diagnosis::model::AdvisedEngine;
 use picket_diagnosis::{EvidenceEngine, Retriever, Settings, shipped};
@@ -94,9 +95,15 @@ pub fn engine_settings(wiring: &Wiring) -> Settings {
 
 /// Hears of the rules in force, for early answers. What is heard late costs a question to the coordinator, and nothing else.
 async fn keep_rules(early: EarlyRules<EarlyPolicy>, coordinator: CoordinatorClient, kind: AgentKind) {
+    let mut known: Option<Policy> = None;
     loop {
-        if let (Ok(policy), Ok(status)) = (coordinator.policy().await, coordinator.status().await) {
-            early.learn(kind, &policy, status.phases.get(&kind).map_or(Phase::Observe, |phase| phase.state.phase));
+        if let Ok(status) = coordinator.status().await {
+            if known.as_ref().is_none_or(|policy| policy.version != status.policy_version) {
+                known = coordinator.policy().await.ok().or(known);
+            }
+            if let Some(policy) = &known {
+                early.learn(kind, policy, status.phases.get(&kind).map_or(Phase::Observe, |phase| phase.state.phase));
+            }
         }
         tokio::time::sleep(RULES_EVERY).await;
     }

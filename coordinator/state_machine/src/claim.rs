@@ -2,7 +2,7 @@
 
 use crate::authority;
 use crate::entry::Entry;
-use crate::planted::{Fault, is_planted};
+use crate::planted::{self, Fault, is_planted};
 use crate::reply::Reply;
 use crate::state::State;
 use crate::{admission, budget, caution, facts, ledger, phase, restore};
@@ -20,7 +20,7 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
     let Some(known) = state.entries.get(&claim.entry) else {
         return Reply::Refused { violations: vec![authority::unknown(&claim.entry)] };
     };
-    if let Some(claim) = claimed_before(known, claim).filter(|_| is_planted(Fault::PermitReused)) {
+    if let Some(claim) = planted::claimed_before(known, claim) {
         return Reply::Claimed { claim };
     }
     if known.view.state != EntryState::Permitted {
@@ -62,19 +62,6 @@ pub(crate) fn claim(state: &mut State, claim: &ClaimRequest) -> Reply {
         }
         Err(why) => Reply::refused(LimitRule::NotAllowed, why.to_string()),
     }
-}
-
-/// What [`Fault::PermitReused`] answers.
-fn claimed_before(known: &Entry, claim: &ClaimRequest) -> Option<ClaimBody> {
-    let permit = known.permit.as_ref().filter(|_| known.view.claim.is_some())?;
-    Some(ClaimBody {
-        entry: claim.entry.clone(),
-        digest: claim.digest.clone(),
-        actuator_epoch: claim.actuator_epoch,
-        claimed_at: permit.issued_at,
-        act_deadline: permit.expires_at,
-        token: known.view.tokens.values().max().copied().unwrap_or_default(),
-    })
 }
 
 fn is_sha256(digest: &Digest) -> bool {

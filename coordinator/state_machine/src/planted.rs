@@ -10,7 +10,9 @@ pub use on::plant;
 pub(crate) use on::{Local, clock_of_this_node, is_planted, remember_for_stale_reads, stale, token_of_this_node};
 
 use crate::dedupe::Dedupe;
+use crate::entry::Entry;
 use crate::waiting::Line;
+use picket_core::claim::{ClaimBody, ClaimRequest};
 use picket_core::ledger::{EntryState, LedgerEvent, next};
 use serde::{Serialize, Serializer};
 
@@ -102,6 +104,22 @@ pub(crate) fn unchecked(event: LedgerEvent) -> Option<EntryState> {
         return None;
     }
     EntryState::ALL.into_iter().find_map(|from| next(from, event).ok())
+}
+
+/// What [`Fault::PermitReused`] answers.
+pub(crate) fn claimed_before(known: &Entry, claim: &ClaimRequest) -> Option<ClaimBody> {
+    if !is_planted(Fault::PermitReused) {
+        return None;
+    }
+    let permit = known.permit.as_ref().filter(|_| known.view.claim.is_some())?;
+    Some(ClaimBody {
+        entry: claim.entry.clone(),
+        digest: claim.digest.clone(),
+        actuator_epoch: claim.actuator_epoch,
+        claimed_at: permit.issued_at,
+        act_deadline: permit.expires_at,
+        token: known.view.tokens.values().max().copied().unwrap_or_default(),
+    })
 }
 
 /// First answers, as a snapshot carries them.

@@ -284,6 +284,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_reading_stays_small_whatever_stands_on_an_object() {
+        let objects = InMemoryObjects::default();
+        let mut cart = deployment();
+        cart["spec"]["replicas"] = json!(u32::MAX);
+        for n in 0..20 {
+            cart["metadata"]["labels"][format!("picket.dev/rule-{n:02}")] = json!("yes");
+        }
+        cart["metadata"]["labels"]["app"] = json!("cart");
+        objects.put(cart);
+        let facts = read(&objects).await.1;
+        assert_eq!(facts.desired, PODS_MAX);
+        assert_eq!(facts.labels.len(), LABELS_MAX);
+        assert!(
+            facts.labels.keys().all(|key| key.starts_with("rule-")),
+            "without the prefix, and without picket's own: {:?}",
+            facts.labels
+        );
+    }
+
+    #[tokio::test]
     async fn the_strictest_budget_over_its_pods_counts() {
         let objects = InMemoryObjects::default();
         let mut cart = deployment();
