@@ -14,7 +14,7 @@ pub(super) struct Resource {
 }
 
 /// Every resource that is served.
-pub(super) const RESOURCES: [Resource; 9] = [
+pub(super) const RESOURCES: [Resource; 10] = [
     Resource { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false, has_status: true },
     Resource { group: "", version: "v1", plural: "pods", kind: "Pod", namespaced: true, has_status: true },
     Resource {
@@ -25,6 +25,7 @@ pub(super) const RESOURCES: [Resource; 9] = [
         namespaced: true,
         has_status: true,
     },
+    Resource { group: "", version: "v1", plural: "resourcequotas", kind: "ResourceQuota", namespaced: true, has_status: true },
     Resource { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true, has_status: false },
     Resource { group: "apps", version: "v1", plural: "deployments", kind: "Deployment", namespaced: true, has_status: true },
     Resource { group: "apps", version: "v1", plural: "replicasets", kind: "ReplicaSet", namespaced: true, has_status: true },

@@ -20,6 +20,8 @@ pub enum Precondition {
     ScalesTheService,
     /// No figure becomes more than [`GROWTH_MAX`] times what stands: nobody needs that at once, and a slip of a unit looks just like it.
     NoGreatLeap,
+    /// The namespace's quotas have room for what the act adds: else the change is taken, and its pods are turned away.
+    WithinQuota,
     /// cert-manager made the secret: the annotation means nothing to anybody else.
     IssuedByCertManager,
 }
@@ -30,9 +32,11 @@ impl RemediationKind {
     pub const fn preconditions(self) -> &'static [Precondition] {
         match self {
             Self::RolloutRestart => &[Precondition::NoForeignRollout],
-            Self::SetMemoryLimit | Self::SetResources => &[Precondition::NoForeignRollout, Precondition::NoGreatLeap],
+            Self::SetMemoryLimit | Self::SetResources => {
+                &[Precondition::NoForeignRollout, Precondition::NoGreatLeap, Precondition::WithinQuota]
+            }
             Self::ExpandVolume => &[Precondition::NoGreatLeap],
-            Self::Scale => &[Precondition::NotAutoscaled],
+            Self::Scale => &[Precondition::NotAutoscaled, Precondition::WithinQuota],
             Self::SetReplicaBounds => &[Precondition::ScalesTheService],
             Self::RenewCertificate => &[Precondition::IssuedByCertManager],
             // A rollback is the remedy for a rollout that does not end, and a quarantine waits for nothing. Whether a volume can grow, its

@@ -413,6 +413,21 @@ async fn what_does_not_hold_at_the_moment_of_the_act_is_refused<W: World, F: Fut
     world.put_as_somebody_else(autoscaler("cart-scaler", "pay"));
     refused(&world, "it does not set the replicas of", &[R::SetReplicaBounds]).await;
 
+    let world = seeded(make().await);
+    world.put_as_somebody_else(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team", "namespace": "shop"},
+        "spec": {"hard": {"limits.memory": "2Gi"}}, "status": {"used": {"limits.memory": "1536Mi"}}}));
+    for (remediation, has_room) in [
+        (Remediation::Scale { replicas: 4, from: 3 }, true),
+        (Remediation::Scale { replicas: 5, from: 3 }, false),
+        (Remediation::Scale { replicas: 1, from: 3 }, true),
+        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 640 << 20 }, true),
+        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 1 << 30 }, false),
+    ] {
+        let answer = executor(&world).prepare(&work(remediation.clone())).await;
+        let is_refused = matches!(&answer, Err(PortError::Refused { why, .. }) if why.contains("ResourceQuota team allows"));
+        assert_eq!(is_refused, !has_room, "{remediation:?}: {answer:?}");
+    }
+
     let (world, container) = (seeded(make().await), || "cart".to_owned());
     for leap in [
         Remediation::SetMemoryLimit { container: container(), limit_bytes: 3 << 30 },

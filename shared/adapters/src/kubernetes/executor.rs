@@ -94,14 +94,16 @@ impl<O: Objects> RemediationExecutor for Executor<O> {
             return Err(refused(&at, why));
         }
         if matches!(work, Work::Do { .. }) {
-            if let Some(target) = &reading.target
-                && let Some(why) = preconditions::broken(&self.objects, action, target).await?
-            {
-                return Err(refused(&at, &why));
-            }
             self.material(action, &mut reading).await?;
         }
-        let fields = plan::fields(work, &reading, &EntryId::from("dry-run"), Timestamp(0)).map_err(|why| refused(&at, &why))?;
+        let told = |why: String| refused(&at, &why);
+        let fields = plan::fields(work, &reading, &EntryId::from("dry-run"), Timestamp(0)).map_err(told)?;
+        if let (Work::Do { .. }, Some(target)) = (work, &reading.target) {
+            let planned = with(target, &fields).map_err(told)?;
+            if let Some(why) = preconditions::broken(&self.objects, action, target, &planned).await? {
+                return Err(told(why));
+            }
+        }
         let verb = if reading.target.is_some() { "patch" } else { "create" };
         if !self.objects.may(verb, &at).await? {
             return Err(refused(&at, &format!("the actuator's credentials do not allow `{verb}`")));

@@ -28,11 +28,12 @@ pub struct Rights {
 }
 
 /// What acts need.
-const NEEDED: [(&str, Kind); 10] = [
+const NEEDED: [(&str, Kind); 11] = [
     ("list", Kind::Deployment),
     ("patch", Kind::Deployment),
     ("list", Kind::ReplicaSet),
     ("list", Kind::HorizontalPodAutoscaler),
+    ("list", Kind::ResourceQuota),
     ("patch", Kind::HorizontalPodAutoscaler),
     ("patch", Kind::PersistentVolumeClaim),
     ("patch", Kind::Secret),

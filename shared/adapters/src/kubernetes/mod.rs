@@ -17,6 +17,7 @@ mod objects;
 mod patch;
 mod plan;
 mod preconditions;
+mod quota;
 mod reader;
 mod rollout;
 mod stamp;

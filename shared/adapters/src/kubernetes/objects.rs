@@ -24,13 +24,15 @@ pub enum Kind {
     PodDisruptionBudget,
     /// `autoscaling/v2`.
     HorizontalPodAutoscaler,
+    /// `v1`. Read only.
+    ResourceQuota,
     /// `v1`; in no namespace itself. Picket writes nothing to it but its fence.
     Namespace,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Deployment,
         Self::ReplicaSet,
         Self::Pod,
@@ -39,6 +41,7 @@ impl Kind {
         Self::NetworkPolicy,
         Self::PodDisruptionBudget,
         Self::HorizontalPodAutoscaler,
+        Self::ResourceQuota,
         Self::Namespace,
     ];
 
@@ -60,6 +63,7 @@ impl Kind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
+            Self::ResourceQuota => "ResourceQuota",
             Self::Namespace => "Namespace",
         }
     }
@@ -76,6 +80,7 @@ impl Kind {
             Self::NetworkPolicy => "networkpolicies",
             Self::PodDisruptionBudget => "poddisruptionbudgets",
             Self::HorizontalPodAutoscaler => "horizontalpodautoscalers",
+            Self::ResourceQuota => "resourcequotas",
             Self::Namespace => "namespaces",
         }
     }
@@ -88,7 +93,7 @@ impl Kind {
             Self::NetworkPolicy => "networking.k8s.io",
             Self::PodDisruptionBudget => "policy",
             Self::HorizontalPodAutoscaler => "autoscaling",
-            Self::Pod | Self::PersistentVolumeClaim | Self::Secret | Self::Namespace => "",
+            Self::Pod | Self::PersistentVolumeClaim | Self::Secret | Self::ResourceQuota | Self::Namespace => "",
         }
     }
 

@@ -1,15 +1,15 @@
 //! The catalogue's preconditions, looked up in a cluster at the moment of the act.
 
 use super::objects::{Kind, Objects};
-use super::{reader, rollout, stamp};
+use super::{quota, reader, rollout, stamp};
 use picket_core::action::{Action, Remediation};
 use picket_core::ports::PortResult;
 use picket_core::precondition::{GROWTH_MAX, Precondition};
 use picket_core::quantity;
 use serde_json::Value;
 
-/// Why the act must not be done to this target now; `None` when nothing is in its way.
-pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Value) -> PortResult<Option<String>> {
+/// Why the act must not be done to this target now, and make `planned` of it; `None` when nothing is in its way.
+pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Value, planned: &Value) -> PortResult<Option<String>> {
     for precondition in action.kind().preconditions() {
         let why = match precondition {
             Precondition::NoForeignRollout => {
@@ -20,6 +20,7 @@ pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Va
                 (!reader::scales(target, &action.service.name)).then(|| format!("it does not set the replicas of {}", action.service))
             }
             Precondition::NoGreatLeap => great_leap(action, target),
+            Precondition::WithinQuota => beyond_quota(objects, action, target, planned).await?,
             Precondition::IssuedByCertManager => stamp::read(target, "cert-manager.io/certificate-name")
                 .is_none()
                 .then(|| "cert-manager did not make it, so nobody would renew it".to_owned()),
@@ -55,6 +56,15 @@ fn great_leap(action: &Action, target: &Value) -> Option<String> {
     };
     let leap = figures.into_iter().find(|(_, standing, wanted)| standing.is_some_and(|standing| *wanted > standing * GROWTH_MAX));
     leap.map(|(figure, _, _)| format!("its {figure} would become more than {GROWTH_MAX} times what it is"))
+}
+
+async fn beyond_quota<O: Objects>(objects: &O, action: &Action, target: &Value, planned: &Value) -> PortResult<Option<String>> {
+    let added = quota::added(target, planned);
+    if added.is_empty() {
+        return Ok(None);
+    }
+    let quotas = objects.list(Kind::ResourceQuota, Some(&action.service.namespace)).await?;
+    Ok(quota::exceeded(&quotas, &added))
 }
 
 async fn autoscaler_of<O: Objects>(objects: &O, action: &Action) -> PortResult<Option<String>> {
