@@ -247,7 +247,8 @@ pub fn check_cooldown(kind: RemediationKind, service: &ServiceId, until: Option<
     Some(Violation::new(LimitRule::Cooldown, Some(Invariant::I5), reason))
 }
 
-/// One act leads to at most so many times the replicas that are there: what picket itself proposes is at most twice.
+/// One act leads to at most so many times the replicas that are there, and from none to so many: for more load, what picket itself proposes
+/// is at most twice.
 pub const SCALE_FACTOR_MAX: u32 = 4;
 
 /// Everything about the target itself: known, allowed, reach, floor.

@@ -1,5 +1,6 @@
 //! The actuator: claims signed permits and carries out exactly what they say (PROTOCOL.md, "Claim", "Act", "Proof").
 
+mod abandoning;
 mod fences;
 mod keeping;
 mod outer_locks;
@@ -9,6 +10,7 @@ mod tests;
 
 pub use outer_locks::OuterLocking;
 
+use abandoning::Abandoning;
 use ed25519_dalek::VerifyingKey;
 use keeping::Kept;
 use outer_locks::{OuterLocks, Taken, keeps_lock};
@@ -22,10 +24,10 @@ use picket_core::limits::LimitRule;
 use picket_core::outcome::Report;
 use picket_core::permit::Permit;
 use picket_core::ports::{AuditLog, Coordinator, Journal, JournalEntry, OuterLock, PortError, PortResult, RemediationExecutor};
-use picket_core::proposal::{Proposal, Work};
+use picket_core::proposal::Proposal;
 use picket_core::time::Timestamp;
 use recovery::is_granted;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an actuator is told at start.
 #[derive(Clone, Debug)]
@@ -73,8 +75,10 @@ pub struct Actuator<C, X, A, J, L> {
     sent: BTreeMap<EntryId, SentClaim>,
     /// Claims refused for facts that were too old: the permit is still good, and the next claim is a request of its own.
     refused: BTreeMap<EntryId, u32>,
-    /// Cancelled before their claim, and perhaps made ready.
-    abandoned: Vec<Work>,
+    /// Permits that could not be claimed at the last step.
+    late: BTreeSet<EntryId>,
+    /// What may have to be taken back.
+    abandoning: Abandoning,
     /// Entries to be resolved by proof.
     unproven: Vec<JournalEntry>,
     /// Reports that the coordinator has not taken yet.
@@ -130,7 +134,7 @@ impl From<PortError> for NotClaimed {
 impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLock> Actuator<C, X, A, J, L> {
     /// Makes one; the first step registers it. Without `outer_lock` the ledger's own leases are all that a claim needs.
     #[must_use]
-    pub const fn new(settings: ActuatorSettings, ports: ActuatorPorts<C, X, A, J>, outer_lock: Option<OuterLocking<L>>) -> Self {
+    pub fn new(settings: ActuatorSettings, ports: ActuatorPorts<C, X, A, J>, outer_lock: Option<OuterLocking<L>>) -> Self {
         Self {
             settings,
             ports,
@@ -140,7 +144,8 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             permits: BTreeMap::new(),
             sent: BTreeMap::new(),
             refused: BTreeMap::new(),
-            abandoned: Vec::new(),
+            late: BTreeSet::new(),
+            abandoning: Abandoning::default(),
             unproven: Vec::new(),
             unreported: Vec::new(),
             unfenced: BTreeMap::new(),
@@ -160,6 +165,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     /// When the coordinator, the cluster, the audit log or the journal is away: call again.
     pub async fn step(&mut self, clock: &(dyn Fn() -> Timestamp + Send + Sync), wait_ms: u64) -> PortResult<()> {
         let status = self.ports.coordinator.status().await?;
+        self.abandoning.turn();
         self.forget_covered(&status).await?;
         let epoch = self.office(&status, clock).await?;
         self.locks.keep().await;
@@ -171,13 +177,16 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         let fenced = self.raise_when_asked(&status, epoch, clock).await;
         self.follow_ledger(wait_ms).await?;
         let mut acted = Ok(());
-        for (_, wanted) in std::mem::take(&mut self.permits) {
-            // One that cannot be claimed yet (its checks are not green, its sink is away) holds up no other.
+        let mut permits: Vec<_> = std::mem::take(&mut self.permits).into_values().collect();
+        // One that cannot be claimed yet (its checks are not green, its sink is away) holds up no other, and what waited once waits last.
+        permits.sort_by_key(|wanted| self.late.contains(&wanted.permit.body.entry));
+        for wanted in permits {
             acted = acted.and(self.act(epoch, &wanted, clock).await);
         }
-        let abandoned = self.abandon_all().await;
+        self.late.retain(|entry| self.permits.contains_key(entry));
         let taken_up = self.take_up(epoch, clock).await;
-        proven.and(taken_up).and(fenced).and(acted).and(abandoned)
+        self.abandon_one(&status, clock).await;
+        proven.and(taken_up).and(fenced).and(acted)
     }
 
     /// The epoch to act by: a new one when there is none, or when the coordinator that gave it is no more [M13].
@@ -231,32 +240,15 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             (EntryState::Permitted, Some(permit)) if self.is_ours(&entry) => {
                 self.permits.insert(entry.id, Wanted { permit, proposal: entry.proposal });
             }
+            // Live, and heard of without its permit: the one that is known stays good.
+            (EntryState::Permitted, None) => {}
             // A claim whose answer was lost may be what changed the entry: the same request asks again.
             _ if self.sent.contains_key(&entry.id) => {}
-            (state, _) => {
-                let was_permitted = self.permits.remove(&entry.id).is_some();
-                // One that has only expired is proposed anew while its trouble lasts, and takes up what it had made ready.
-                if was_permitted && state == EntryState::Cancelled {
-                    self.abandoned.push(entry.work);
-                }
+            _ => {
+                self.permits.remove(&entry.id);
+                self.note_end(&entry);
             }
         }
-    }
-
-    /// Takes back what was made ready for acts that will not be done.
-    async fn abandon_all(&mut self) -> PortResult<()> {
-        let mut first = Ok(());
-        for work in std::mem::take(&mut self.abandoned) {
-            match self.ports.executor.abandon(&work).await {
-                Ok(()) => {}
-                Err(error @ (PortError::Unavailable { .. } | PortError::Timeout { .. })) => {
-                    self.abandoned.push(work);
-                    first = first.and(Err(error));
-                }
-                Err(error) => tracing::warn!(%error, digest = %work.digest(), "what was made ready for a cancelled act was not taken back"),
-            }
-        }
-        first
     }
 
     async fn act(&mut self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> PortResult<()> {
@@ -281,6 +273,7 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
             }
             Err(NotClaimed::Later(error)) => {
                 // The permit stays good until it expires: the next step tries again.
+                self.late.insert(permit.body.entry.clone());
                 self.permits.insert(permit.body.entry.clone(), wanted.clone());
                 Err(error)
             }
@@ -323,7 +316,10 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
         self.sent.remove(&entry);
         match answer {
             Answer::Claimed { confirmation } => match ClaimedAction::confirm(permit, &confirmation, epoch, &self.settings.key) {
-                Ok(claimed) => Ok(Some((claimed, sent))),
+                Ok(claimed) => {
+                    self.abandoning.forget(&permit.body.digest);
+                    Ok(Some((claimed, sent)))
+                }
                 Err(error) => Err(NotClaimed::Void(error.to_string())),
             },
             Answer::Refused { violations } => {
@@ -389,9 +385,10 @@ impl<C: Coordinator, X: RemediationExecutor, A: AuditLog, J: Journal, L: OuterLo
     }
 
     /// Reads the target, and puts it and the permit on record: all that comes between the checks and the claim.
-    async fn ready(&self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
+    async fn ready(&mut self, epoch: u64, wanted: &Wanted, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Result<SentClaim, NotClaimed> {
         let body = &wanted.permit.body;
         let token = body.tokens.values().copied().max().ok_or_else(|| NotClaimed::Void("the permit carries no token".into()))?;
+        self.abandoning.made_ready(&body.digest, &body.work);
         let before = self.ports.executor.prepare(&body.work).await?;
         if before.token.is_some_and(|seen| seen > token) {
             return Err(NotClaimed::Void(format!("the target carries token {:?}, the permit only {token}", before.token)));

@@ -420,8 +420,9 @@ async fn what_does_not_hold_at_the_moment_of_the_act_is_refused<W: World, F: Fut
         (Remediation::Scale { replicas: 4, from: 3 }, true),
         (Remediation::Scale { replicas: 5, from: 3 }, false),
         (Remediation::Scale { replicas: 1, from: 3 }, true),
-        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 640 << 20 }, true),
-        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 1 << 30 }, false),
+        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 400 << 20 }, true),
+        // Three times 128 MiB more would fit; the first new pod beside the three old ones does not.
+        (Remediation::SetMemoryLimit { container: "cart".into(), limit_bytes: 640 << 20 }, false),
     ] {
         let answer = executor(&world).prepare(&work(remediation.clone())).await;
         let is_refused = matches!(&answer, Err(PortError::Refused { why, .. }) if why.contains("ResourceQuota team allows"));

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 /// Times that a fence is tried on an object that changes under it, before it is left for later.
 pub(super) const TRIES: usize = 5;
-/// A name that stands for any: rights are asked by namespace.
+/// A name that stands for any: rights that are given for a whole namespace.
 const ANY: &str = "any";
 
 /// Raises the fence on exactly that version, and changes nothing else.
@@ -60,7 +60,7 @@ pub(super) async fn of_namespaces<O: Objects>(objects: &O, token: FencingToken) 
         match stand(objects, &Kind::namespace(name), token, false).await {
             Ok(()) => raised.push((*name, deployments)),
             // Whoever may write nothing there has nothing under way there, and needs no fence.
-            Err(PortError::Refused { .. }) if !may_write_in(objects, name).await? => {}
+            Err(PortError::Refused { .. }) if !may_write_in(objects, name, deployments).await? => {}
             Err(error) => return Err(error),
         }
     }
@@ -80,9 +80,15 @@ const WRITES: [(&str, Kind); 6] = [
     ("patch", Kind::NetworkPolicy),
 ];
 
-async fn may_write_in<O: Objects>(objects: &O, namespace: &str) -> PortResult<bool> {
+/// Rights may be given by name: those to the workloads are asked one by one.
+async fn may_write_in<O: Objects>(objects: &O, namespace: &str, deployments: &[&Value]) -> PortResult<bool> {
     for (verb, kind) in WRITES {
         if objects.may(verb, &kind.named(namespace, ANY)).await? {
+            return Ok(true);
+        }
+    }
+    for name in deployments.iter().filter_map(|deployment| deployment.pointer("/metadata/name")?.as_str()) {
+        if objects.may("patch", &Kind::Deployment.named(namespace, name)).await? {
             return Ok(true);
         }
     }
@@ -166,8 +172,14 @@ mod tests {
         /// Dry runs that are let through before the policies see what stands.
         late: AtomicUsize,
         policies: bool,
-        /// May write nothing but objects of this kind.
-        only: Option<Kind>,
+        /// May write nothing but objects of this kind, by that name where one is given.
+        only: Option<(Kind, Option<&'static str>)>,
+    }
+
+    impl Server {
+        fn allows(&self, at: &ObjectRef) -> bool {
+            self.only.is_none_or(|(kind, name)| kind.as_str() == at.kind && name.is_none_or(|name| name == at.name))
+        }
     }
 
     impl Objects for Server {
@@ -178,7 +190,7 @@ mod tests {
             self.objects.list(kind, namespace).await
         }
         async fn patch(&self, at: &ObjectRef, patch: &Value, mode: Mode) -> PortResult<Value> {
-            if self.only.is_some_and(|kind| kind.as_str() != at.kind) {
+            if !self.allows(at) {
                 return Err(PortError::Refused { what: at.kind.clone(), why: "is forbidden".into() });
             }
             let bears_token = !patch["metadata"]["annotations"][stamp::FENCING_TOKEN].is_null();
@@ -192,11 +204,11 @@ mod tests {
             self.objects.create(at, object, mode).await
         }
         async fn may(&self, _verb: &str, at: &ObjectRef) -> PortResult<bool> {
-            Ok(self.only.is_none_or(|kind| kind.as_str() == at.kind))
+            Ok(self.allows(at))
         }
     }
 
-    fn server(late: usize, policies: bool, only: Option<Kind>) -> Executor<Server> {
+    fn server(late: usize, policies: bool, only: Option<(Kind, Option<&'static str>)>) -> Executor<Server> {
         let objects = InMemoryObjects::default();
         objects.put(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
         objects.put(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cart", "namespace": "shop"}, "spec": {}}));
@@ -220,9 +232,12 @@ mod tests {
 
     #[tokio::test]
     async fn where_nothing_may_be_written_no_fence_is_missed() {
-        let rights = |only| server(0, true, Some(only));
-        rights(Kind::Pod).fence_all(FencingToken(9)).await.unwrap();
-        let answer = rights(Kind::Secret).fence_all(FencingToken(9)).await;
-        assert!(matches!(&answer, Err(PortError::Refused { what, .. }) if what == "Namespace"), "{answer:?}: a secret may be written");
+        let rights = |kind, name| server(0, true, Some((kind, name)));
+        rights(Kind::Pod, None).fence_all(FencingToken(9)).await.unwrap();
+        rights(Kind::Deployment, Some("pay")).fence_all(FencingToken(9)).await.unwrap();
+        for (kind, name) in [(Kind::Secret, None), (Kind::Deployment, Some("cart"))] {
+            let answer = rights(kind, name).fence_all(FencingToken(9)).await;
+            assert!(matches!(&answer, Err(PortError::Refused { what, .. }) if what == "Namespace"), "{answer:?}: {kind:?} may be written");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::objects::{Kind, Objects};
 use super::{quota, reader, rollout, stamp};
 use picket_core::action::{Action, Remediation};
-use picket_core::ports::PortResult;
+use picket_core::ports::{PortError, PortResult};
 use picket_core::precondition::{GROWTH_MAX, Precondition};
 use picket_core::quantity;
 use serde_json::Value;
@@ -63,8 +63,19 @@ async fn beyond_quota<O: Objects>(objects: &O, action: &Action, target: &Value, 
     if added.is_empty() {
         return Ok(None);
     }
-    let quotas = objects.list(Kind::ResourceQuota, Some(&action.service.namespace)).await?;
-    Ok(quota::exceeded(&quotas, &added))
+    let namespace = &action.service.namespace;
+    let quotas = objects.list(Kind::ResourceQuota, Some(namespace)).await.map_err(|error| match error {
+        // In words of its own: this is no want of rights to the write, and no reason to go another way.
+        PortError::Refused { why, .. } => {
+            tracing::debug!(%why, namespace, "quotas were not read");
+            PortError::Refused {
+                what: format!("a look at the quotas of namespace {namespace}"),
+                why: "the role is not that of deploy/kubernetes/rbac.yaml".to_owned(),
+            }
+        }
+        other => other,
+    })?;
+    Ok(quota::exceeded(&quotas, planned, &added))
 }
 
 async fn autoscaler_of<O: Objects>(objects: &O, action: &Action) -> PortResult<Option<String>> {

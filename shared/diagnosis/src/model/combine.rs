@@ -8,7 +8,7 @@ use picket_core::diagnosis::{Abstention, Diagnosis, Verdict};
 use picket_core::opinion::{Opinion, Stance};
 
 /// What the odds are multiplied by when a model names another cause that the evidence allows. A model that is right two times in three, and
-/// right by chance hardly ever among twelve causes on several services, disagrees three times as often with a wrong answer as with a right one.
+/// right by chance hardly ever among thirteen causes on several services, disagrees three times as often with a wrong answer as with a right one.
 const DISSENT_ODDS: f64 = 1.0 / 3.0;
 /// When it knows no cause: half a dissent, in log-odds.
 const DOUBT_ODDS: f64 = 0.577;

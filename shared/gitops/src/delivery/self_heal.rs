@@ -28,13 +28,15 @@ impl SelfHealWatch {
     /// Takes a look in, and names the objects (`Kind namespace/name`) that fall out of sync again and again while the branch stays as it is:
     /// what is written to them directly does not last. Looks come in order of time.
     pub(crate) fn observe(&mut self, delivery: &Delivery, now: Timestamp) -> Vec<String> {
-        if !delivery.heals_itself || self.commit != delivery.applied {
+        if !delivery.heals_itself {
+            *self = Self::default();
+            return Vec::new();
+        }
+        // While it is at work it may not say what is applied: that is no other commit.
+        if delivery.applied.is_some() && self.commit != delivery.applied {
             // Another commit is being delivered: differences are its own.
             self.out.clear();
             self.commit.clone_from(&delivery.applied);
-        }
-        if !delivery.heals_itself {
-            return Vec::new();
         }
         for name in &delivery.out_of_sync {
             if self.out.len() < OBJECTS_MAX || self.out.contains_key(name) {
@@ -73,6 +75,8 @@ mod tests {
         let mut said = Vec::new();
         for turn in 0..times {
             said = watch.observe(&look(&["Deployment shop/cart"], &applied(turn), heals), Timestamp(turn * 60_000));
+            let at_work = Delivery { applied: None, ..look(&["Deployment shop/cart"], "", heals) };
+            watch.observe(&at_work, Timestamp(turn * 60_000 + 15_000));
             watch.observe(&look(&[], &applied(turn), heals), Timestamp(turn * 60_000 + 30_000));
         }
         said

@@ -2,6 +2,7 @@
 
 use super::{Controller, Delivery, DeliveryController as _, SelfHealWatch};
 use picket_core::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Follows the deliveries of one cluster's branches.
 #[derive(Debug)]
@@ -14,20 +15,14 @@ struct Followed {
     branch: String,
     controller: Controller,
     heals: SelfHealWatch,
-    told: Option<Trouble>,
-}
-
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Trouble {
-    Silent,
-    Failed,
-    Fights,
+    /// What was wrong at the last look.
+    told: BTreeSet<String>,
 }
 
 impl DeliveryWatch {
     /// Of branches, by name, and what delivers each.
     pub(crate) fn new(deliveries: impl Iterator<Item = (String, Controller)>) -> Self {
-        let followed = |(branch, controller)| Followed { branch, controller, heals: SelfHealWatch::default(), told: None };
+        let followed = |(branch, controller)| Followed { branch, controller, heals: SelfHealWatch::default(), told: BTreeSet::new() };
         Self { followed: deliveries.map(followed).collect() }
     }
 
@@ -35,27 +30,22 @@ impl DeliveryWatch {
     pub async fn look(&mut self, now: Timestamp) -> Vec<String> {
         let mut news = Vec::new();
         for followed in &mut self.followed {
-            let found = match followed.controller.delivery().await {
-                Ok(delivery) => trouble(&delivery, &mut followed.heals, now),
-                Err(error) => Some((Trouble::Silent, error.to_string())),
+            let wrong = match followed.controller.delivery().await {
+                Ok(delivery) => wrong_with(&delivery, &mut followed.heals, now),
+                Err(error) => BTreeSet::from([error.to_string()]),
             };
-            let kind = found.as_ref().map(|(kind, _)| *kind);
-            if let Some((_, words)) = found.filter(|_| kind != followed.told) {
-                news.push(format!("delivery of {}: {words}", followed.branch));
-            }
-            followed.told = kind;
+            news.extend(wrong.difference(&followed.told).map(|words| format!("delivery of {}: {words}", followed.branch)));
+            followed.told = wrong;
         }
         news
     }
 }
 
-fn trouble(delivery: &Delivery, heals: &mut SelfHealWatch, now: Timestamp) -> Option<(Trouble, String)> {
-    let fights = heals.observe(delivery, now);
-    if delivery.has_failed {
-        return Some((Trouble::Failed, format!("it goes no further by itself: {}", delivery.why)));
-    }
-    let objects = fights.join(", ");
-    let words =
-        || format!("{objects} is changed in the cluster and written back, again and again: send its namespace by git (docs/gitops.md)");
-    (!fights.is_empty()).then(|| (Trouble::Fights, words()))
+fn wrong_with(delivery: &Delivery, heals: &mut SelfHealWatch, now: Timestamp) -> BTreeSet<String> {
+    let failed = delivery.has_failed.then(|| format!("it goes no further by itself: {}", delivery.why));
+    let fights = heals.observe(delivery, now).into_iter();
+    let told = |object| {
+        format!("{object} is changed in the cluster and written back, again and again: send its namespace by git (docs/gitops.md)")
+    };
+    fights.map(told).chain(failed).collect()
 }

@@ -1,4 +1,4 @@
-//! The fields that an act sets, as the direct executor sets them in the cluster.
+//! The fields that an act sets, as the direct executor sets them in the cluster (but for its notes on the workload).
 
 use crate::pointer::{Fields, step};
 use crate::yaml::Told;

@@ -7,7 +7,7 @@ use picket_core::ports::{PortError, Proof, RemediationExecutor as _};
 use picket_core::proposal::Work;
 use picket_core::scope::FencingToken;
 use picket_executor_conformance::claimed;
-use picket_gitops::{ForgeKind, ForgeSettings, GitOpsExecutor, GitOpsSettings};
+use picket_gitops::{ForgeKind, ForgeSettings, GitOpsExecutor, GitOpsSettings, Route, Routed, Routes, is_want_of_rights};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -257,8 +257,13 @@ async fn a_work_that_is_given_up_closes_its_request() {
         let forge = Forge::new(kind).await;
         forge.executor().abandon(&scale(5)).await.unwrap();
         forge.pending(&scale(5), "begun").await;
-        forge.executor().abandon(&scale(5)).await.unwrap();
-        forge.executor().abandon(&scale(5)).await.unwrap();
+        let mut settings = forge.settings();
+        settings.entries[0].route = Route::Git;
+        let (direct, routes) = (forge.repository.executor_with(&settings, "direct"), Routes::of(&settings, &"east".into()));
+        let routed = Routed::new(direct, forge.executor(), routes, is_want_of_rights);
+        for _ in 0..2 {
+            routed.abandon(&scale(5)).await.unwrap();
+        }
         assert_eq!(forge.project.lock().unwrap().requests[0]["state"], "closed");
         assert_eq!(forge.repository.ask(&["branch", "--list", "picket/*"]), "");
     }
