@@ -1,5 +1,7 @@
 //! Kubernetes quantities (the API reference, "Quantity"), written in the canonical form that the API server gives back.
 
+use serde_json::Value;
+
 const BINARY: [(&str, u64); 5] = [("Pi", 1 << 50), ("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
 const DECIMAL: [(&str, u64); 5] =
     [("P", 1_000_000_000_000_000), ("T", 1_000_000_000_000), ("G", 1_000_000_000), ("M", 1_000_000), ("k", 1000)];
@@ -36,6 +38,15 @@ pub fn parse(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
+/// Reads a field that holds one, as text or as a number.
+#[must_use]
+pub fn of(field: &Value) -> Option<f64> {
+    match field {
+        Value::String(text) => parse(text),
+        number => number.as_f64(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +67,7 @@ mod tests {
         }
         assert_eq!((millicores(1500), millicores(2000)), ("1500m".to_owned(), "2".to_owned()));
         assert_eq!((parse("250m"), parse("1e3"), parse("1.5Gi")), (Some(0.25), Some(1000.0), Some(1.5 * (1u64 << 30) as f64)));
+        assert_eq!((of(&"250m".into()), of(&2.into()), of(&Value::Null)), (Some(0.25), Some(2.0), None));
         assert_eq!((parse("lots"), parse("1e999999999"), parse("")), (None, None, None));
     }
 }

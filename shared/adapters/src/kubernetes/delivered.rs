@@ -18,14 +18,7 @@ fn contains(standing: Option<&Value>, wanted: &Value) -> bool {
         (Some(Value::Array(standing)), Value::Array(wanted)) => {
             standing.len() == wanted.len() && standing.iter().zip(wanted).all(|(standing, wanted)| contains(Some(standing), wanted))
         }
-        (Some(standing), wanted) => standing == wanted || amount(standing).is_some_and(|amount_of| Some(amount_of) == amount(wanted)),
-    }
-}
-
-fn amount(value: &Value) -> Option<f64> {
-    match value {
-        Value::String(text) => quantity::parse(text),
-        number => number.as_f64(),
+        (Some(standing), wanted) => standing == wanted || quantity::of(standing).is_some_and(|amount| Some(amount) == quantity::of(wanted)),
     }
 }
 

@@ -70,19 +70,9 @@ pub(super) async fn of_namespaces<O: Objects>(objects: &O, token: FencingToken) 
     Ok(())
 }
 
-/// What acts write, by one verb each.
-const WRITES: [(&str, Kind); 6] = [
-    ("patch", Kind::Deployment),
-    ("patch", Kind::HorizontalPodAutoscaler),
-    ("patch", Kind::PersistentVolumeClaim),
-    ("patch", Kind::Secret),
-    ("create", Kind::NetworkPolicy),
-    ("patch", Kind::NetworkPolicy),
-];
-
 /// Rights may be given by name: those to the workloads are asked one by one.
 async fn may_write_in<O: Objects>(objects: &O, namespace: &str, deployments: &[&Value]) -> PortResult<bool> {
-    for (verb, kind) in WRITES {
+    for (verb, kind) in plan::WRITES {
         if objects.may(verb, &kind.named(namespace, ANY)).await? {
             return Ok(true);
         }

@@ -27,18 +27,12 @@ pub struct Rights {
     pub too_many: Vec<String>,
 }
 
-/// What acts need.
-const NEEDED: [(&str, Kind); 11] = [
+/// What acts need beside what they write.
+const NEEDED: [(&str, Kind); 5] = [
     ("list", Kind::Deployment),
-    ("patch", Kind::Deployment),
     ("list", Kind::ReplicaSet),
     ("list", Kind::HorizontalPodAutoscaler),
     ("list", Kind::ResourceQuota),
-    ("patch", Kind::HorizontalPodAutoscaler),
-    ("patch", Kind::PersistentVolumeClaim),
-    ("patch", Kind::Secret),
-    ("create", Kind::NetworkPolicy),
-    ("patch", Kind::NetworkPolicy),
     ("patch", Kind::Namespace),
 ];
 /// What nothing needs.
@@ -59,7 +53,7 @@ impl<O: Objects> Executor<O> {
     /// When the server does not answer.
     pub async fn rights(&self) -> PortResult<Rights> {
         let mut rights = Rights::default();
-        for (verb, kind) in NEEDED {
+        for (verb, kind) in NEEDED.into_iter().chain(plan::WRITES) {
             if !self.may(verb, kind).await? {
                 rights.missing.push(format!("{verb} {}", kind.plural()));
             }

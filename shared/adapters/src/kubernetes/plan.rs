@@ -17,6 +17,16 @@ const RENEW_REQUESTED: &str = "picket.dev/renew-requested";
 const ISSUE_TEMPORARY: &str = "cert-manager.io/issue-temporary-certificate";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
+/// What acts write, and by which verb.
+pub(super) const WRITES: [(&str, Kind); 6] = [
+    ("patch", Kind::Deployment),
+    ("patch", Kind::HorizontalPodAutoscaler),
+    ("patch", Kind::PersistentVolumeClaim),
+    ("patch", Kind::Secret),
+    ("create", Kind::NetworkPolicy),
+    ("patch", Kind::NetworkPolicy),
+];
+
 /// Everything that was read before the claim: [`picket_core::ports::Before::content`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reading {

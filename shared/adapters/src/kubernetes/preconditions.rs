@@ -35,10 +35,7 @@ pub(super) async fn broken<O: Objects>(objects: &O, action: &Action, target: &Va
 /// The first figure that would become too much more than it is. One that is not set yet has nothing to be measured by.
 fn great_leap(action: &Action, target: &Value) -> Option<String> {
     let container = |name: &str| target.pointer("/spec/template/spec/containers")?.as_array()?.iter().find(|c| c["name"] == name);
-    let standing = |object: Option<&Value>, pointer: &str| match object?.pointer(pointer)? {
-        Value::String(text) => quantity::parse(text),
-        number => number.as_f64(),
-    };
+    let standing = |object: Option<&Value>, pointer: &str| quantity::of(object?.pointer(pointer)?);
     let bytes = |bytes: u64| bytes as f64;
     let figures = match &action.remediation {
         Remediation::SetMemoryLimit { container: name, limit_bytes } => {

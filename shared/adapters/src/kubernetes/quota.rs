@@ -28,24 +28,15 @@ pub(super) type Amounts = BTreeMap<&'static str, f64>;
 /// Of each counted thing, how much more the Deployment asks for `after` than `before`, at the end or on the way there; what it asks no more
 /// of is left out.
 pub(super) fn added(before: &Value, after: &Value) -> Amounts {
-    let (standing, one) = (times(&of_one_pod(before), replicas(before)), of_one_pod(after));
-    let mut added = times(&one, replicas(after));
-    for (name, amount) in &mut added {
-        *amount -= standing.get(name).copied().unwrap_or(0.0);
-    }
+    let standing = of_one_pod(before);
     // A rollout that may take no old pod down begins with a new one beside them.
-    if before.pointer("/spec/template") != after.pointer("/spec/template") && replicas(after) > 0.0 && max_unavailable(after) == 0.0 {
-        for (name, amount) in one {
-            let most = added.entry(name).or_insert(0.0);
-            *most = most.max(amount);
-        }
-    }
-    added.retain(|_, amount| *amount > 0.0);
-    added
-}
-
-fn times(amounts: &Amounts, factor: f64) -> Amounts {
-    amounts.iter().map(|(name, amount)| (*name, amount * factor)).collect()
+    let replaces = before.pointer("/spec/template") != after.pointer("/spec/template") && replicas(after) > 0.0;
+    let beside = replaces && max_unavailable(after) == 0.0;
+    let more = |(name, one): (&'static str, f64)| {
+        let in_the_end = one * replicas(after) - standing[name] * replicas(before);
+        (name, if beside { in_the_end.max(one) } else { in_the_end })
+    };
+    of_one_pod(after).into_iter().map(more).filter(|(_, amount)| *amount > 0.0).collect()
 }
 
 fn replicas(deployment: &Value) -> f64 {
@@ -69,7 +60,7 @@ fn max_unavailable(deployment: &Value) -> f64 {
 /// What the containers of one pod ask for. A request that is not set is that of the limit.
 fn of_one_pod(deployment: &Value) -> Amounts {
     let sum = |list: &str, resource: &str| {
-        let of = |container: &Value, list: &str| amount(container.get("resources")?.get(list)?.get(resource)?);
+        let of = |container: &Value, list: &str| quantity::of(container.get("resources")?.get(list)?.get(resource)?);
         let one = |container: &Value| of(container, list).or_else(|| of(container, "limits")).unwrap_or(0.0);
         containers(deployment).iter().map(one).sum::<f64>()
     };
@@ -86,19 +77,15 @@ fn containers(deployment: &Value) -> &[Value] {
     deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn amount(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| quantity::parse(value.as_str()?))
-}
-
 /// Why the quotas have no room for what makes `after` of a Deployment; `None` when they have.
 pub(super) fn exceeded(quotas: &[Value], after: &Value, added: &Amounts) -> Option<String> {
     quotas.iter().filter(|quota| is_about(quota, after)).find_map(|quota| {
         let hard = quota.pointer("/spec/hard").and_then(Value::as_object)?;
         hard.iter().find_map(|(key, hard)| {
             let (_, name) = COUNTED.iter().find(|(known, _)| known == key)?;
-            let (more, hard) = (added.get(name)?, amount(hard)?);
+            let (more, hard) = (added.get(name)?, quantity::of(hard)?);
             // What its controller has not counted yet may be used up.
-            let used = quota.pointer("/status/used").and_then(|used| amount(used.get(key)?)).unwrap_or(hard);
+            let used = quota.pointer("/status/used").and_then(|used| quantity::of(used.get(key)?)).unwrap_or(hard);
             let name = quota["metadata"]["name"].as_str().unwrap_or("without a name");
             let why = || format!("ResourceQuota {name} allows {hard} of {key}, {used} are used, and the act adds {more}");
             (used + more > hard + ROUNDING).then(why)

@@ -173,10 +173,7 @@ fn is_ready(pod: &Value) -> bool {
 fn readings(deployment: &Value, sets: &[Value]) -> Readings {
     let containers = deployment.pointer("/spec/template/spec/containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let main = containers.iter().find(|c| c["name"] == deployment["metadata"]["name"]).or(containers.first());
-    let resource = |pointer: &str| match main?.pointer(pointer)? {
-        Value::String(text) => quantity::parse(text),
-        number => number.as_f64(),
-    };
+    let resource = |pointer: &str| quantity::of(main?.pointer(pointer)?);
     Readings {
         memory_limit_bytes: resource("/resources/limits/memory"),
         memory_request_bytes: resource("/resources/requests/memory"),

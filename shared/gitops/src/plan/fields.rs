@@ -52,7 +52,7 @@ pub(super) fn forward(remediation: &Remediation, object: &Value, stamp: &str) ->
         }
         Remediation::ExpandVolume { size_bytes, .. } => {
             let at = "/spec/resources/requests/storage".to_owned();
-            let standing = object.pointer(&at).and_then(number_of);
+            let standing = object.pointer(&at).and_then(quantity::of);
             if standing.is_none_or(|standing| standing >= *size_bytes as f64) {
                 return Err(format!("it asks for {} already", object.pointer(&at).unwrap_or(&Value::Null)));
             }
@@ -71,13 +71,9 @@ pub(super) fn forward(remediation: &Remediation, object: &Value, stamp: &str) ->
     })
 }
 
-fn number_of(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| quantity::parse(value.as_str()?))
-}
-
 /// An equal quantity in another spelling stays as it is written.
 fn amount(object: &Value, at: String, wanted: String) -> (String, Value) {
-    let standing = object.pointer(&at).filter(|value| number_of(value).is_some_and(|n| Some(n) == quantity::parse(&wanted)));
+    let standing = object.pointer(&at).filter(|value| quantity::of(value).is_some_and(|n| Some(n) == quantity::parse(&wanted)));
     let value = standing.cloned().unwrap_or_else(|| json!(wanted));
     (at, value)
 }
